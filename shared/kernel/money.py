@@ -1,0 +1,128 @@
+"""Money: a decimal amount in one ISO 4217 currency, rounded half up to the currency's minor unit.
+
+There is one rounding function for the whole suite. Floats are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+
+__all__ = ["MINOR_UNITS", "CurrencyMismatch", "Money", "allocate", "minor_units", "round_minor"]
+
+# ISO 4217 exponents that differ from 2; every other known currency has two decimals.
+_EXPONENTS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    2: (
+        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF"
+        " CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF"
+        " IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR"
+        " MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD"
+        " SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER"
+        " ZAR ZMW ZWG"
+    ),
+}
+MINOR_UNITS: dict[str, int] = {
+    code: exponent for exponent, codes in _EXPONENTS.items() for code in codes.split()
+}
+_QUANTA = {0: Decimal(1), 2: Decimal("0.01"), 3: Decimal("0.001")}
+
+
+class CurrencyMismatch(ValueError):
+    """Two amounts of different currencies were added, subtracted or compared."""
+
+
+def minor_units(currency: str) -> int:
+    """How many decimals `currency` has. Raises ValueError for a code that is not in ISO 4217."""
+    try:
+        return MINOR_UNITS[currency]
+    except KeyError:
+        raise ValueError(f"{currency!r} is not an ISO 4217 currency code") from None
+
+
+def round_minor(amount: Decimal, currency: str) -> Decimal:
+    """`amount` rounded half up (away from zero on a tie) to the minor unit of `currency`."""
+    return amount.quantize(_QUANTA[minor_units(currency)], rounding=ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An exact amount. `amount` keeps the currency's decimals; construct unrounded figures via `Money.of`."""
+
+    amount: Decimal
+    currency: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.amount, Decimal) or not self.amount.is_finite():
+            raise ValueError("a money amount is a finite Decimal")
+        rounded = round_minor(self.amount, self.currency)
+        if rounded != self.amount:
+            raise ValueError(
+                f"{self.currency} has {minor_units(self.currency)} decimals, {self.amount} has more"
+            )
+        object.__setattr__(self, "amount", rounded)
+
+    @classmethod
+    def of(cls, amount: Decimal | int | str, currency: str) -> Money:
+        """Money from an unrounded figure: rounds half up to the minor unit."""
+        return cls(round_minor(Decimal(amount), currency), currency)
+
+    @classmethod
+    def zero(cls, currency: str) -> Money:
+        """Nothing, in `currency`."""
+        return cls.of(0, currency)
+
+    def _same(self, other: Money) -> None:
+        if self.currency != other.currency:
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} do not mix")
+
+    def __add__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.amount + other.amount, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.amount - other.amount, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        self._same(other)
+        return self.amount < other.amount
+
+    def __le__(self, other: Money) -> bool:
+        self._same(other)
+        return self.amount <= other.amount
+
+    def times(self, factor: Decimal | int) -> Money:
+        """This amount times `factor`, rounded half up."""
+        return Money.of(self.amount * factor, self.currency)
+
+    def to_data(self) -> dict[str, str]:
+        """The wire form: `{"amount": "1250.00", "currency": "EUR"}`."""
+        return {"amount": str(self.amount), "currency": self.currency}
+
+    @classmethod
+    def from_data(cls, data: dict[str, str]) -> Money:
+        """The reverse of `to_data`. Raises ValueError on anything that is not exact money."""
+        return cls(Decimal(data["amount"]), data["currency"])
+
+
+def allocate(total: Money, weights: Sequence[Decimal | int]) -> list[Money]:
+    """Split `total` by `weights` without losing a minor unit.
+
+    Largest remainder (Hamilton's method): floors first, left-over units to the largest remainders, ties to
+    the earlier position. Raises ValueError when no weight is positive.
+    """
+    weight_sum = sum((Decimal(w) for w in weights), Decimal(0))
+    if weight_sum <= 0:
+        raise ValueError("the weights must add up to more than zero")
+    quantum = _QUANTA[minor_units(total.currency)]
+    units = total.amount / quantum
+    exact = [units * Decimal(w) / weight_sum for w in weights]
+    floors = [share.to_integral_value(rounding=ROUND_FLOOR) for share in exact]
+    left_over = int(units - sum(floors))
+    by_remainder = sorted(range(len(exact)), key=lambda i: (floors[i] - exact[i], i))
+    for i in by_remainder[:left_over]:
+        floors[i] += 1
+    return [Money(floor * quantum, total.currency) for floor in floors]
