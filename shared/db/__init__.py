@@ -1,0 +1,1 @@
+"""The only place that opens engines: sessions, the declarative base, the unit of work, listings, migrations."""

@@ -1,0 +1,71 @@
+"""Engines and sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+__all__ = ["Database", "libpq_url", "make_engine"]
+
+STATEMENT_TIMEOUT_MS = 5_000
+LOCK_TIMEOUT_MS = 4_000
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def libpq_url(url: str) -> str:
+    """`url` as libpq and psycopg take it (without SQLAlchemy's driver name)."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def make_engine(
+    url: str,
+    *,
+    application: str,
+    pool_size: int = 10,
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+) -> Engine:
+    """An engine for `url` (any PostgreSQL URL). `application` shows in pg_stat_activity.
+
+    No statement runs longer than `statement_timeout_ms`; a lock is waited for 4 s. Call it after fork only.
+    """
+    options = (
+        f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={LOCK_TIMEOUT_MS}"
+        " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+    )
+    return create_engine(
+        libpq_url(url).replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=pool_size,
+        max_overflow=2,
+        pool_timeout=3,
+        pool_recycle=1800,
+        connect_args={"options": options, "application_name": application, "connect_timeout": 5},
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+    )
+
+
+class Database:
+    """One service's database: an engine and its sessions."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+
+    @classmethod
+    def connect(cls, url: str, *, application: str, **options: Any) -> Database:
+        """A database reached at `url`; nothing is opened before the first session works."""
+        return cls(make_engine(url, application=application, **options))
+
+    def session(self) -> Session:
+        """A new session. Objects stay readable after commit."""
+        return self._sessions()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
