@@ -45,7 +45,9 @@ def provision(cluster: Cluster, services: Iterable[str], passwords: Mapping[str,
 def _role(admin: psycopg.Connection, name: str, password: str) -> None:
     verb = "ALTER" if _exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = %s", name) else "CREATE"
     admin.execute(
-        sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(sql.SQL(verb), sql.Identifier(name), sql.Literal(password))
+        sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
+            sql.SQL(verb), sql.Identifier(name), sql.Literal(password)
+        )
     )
 
 

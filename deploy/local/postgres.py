@@ -66,6 +66,7 @@ EPHEMERAL: Mapping[str, str] = {
     "full_page_writes": "off",
     "max_wal_size": "1GB",
     "autovacuum_naptime": "60s",
+    "scram_iterations": "1",
 }
 
 
@@ -273,7 +274,9 @@ def _unprivileged() -> pwd.struct_passwd:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise LocalProblem("PostgreSQL does not run as root and there is no account `nobody`: run as an ordinary user.")
+    raise LocalProblem(
+        "PostgreSQL does not run as root and there is no account `nobody`: run as an ordinary user."
+    )
 
 
 def _owner_of(folder: Path) -> pwd.struct_passwd:

@@ -1,0 +1,212 @@
+"""A real Apache Kafka broker (KRaft, one node) from Maven Central's artifacts on Java 17: no container engine needed."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from string import Template
+
+import psutil
+
+from deploy.local.problems import LocalProblem, full_disk_sentence, require_free_disk, require_free_port
+
+_SOURCE = Path(__file__).parent.parent / "kafka"
+_LEAST_JAVA = 17
+_START_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+_JAVA_OPTIONS = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+
+class Broker:
+    """One broker: its data folder, its loopback port (the controller takes the next one).
+
+    ``data`` survives restarts. The process id is kept in ``data``, so any process may stop or kill the broker.
+    """
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.data = data.absolute()
+        self.port = port
+        self.log = self.data / "broker.log"
+
+    @property
+    def bootstrap(self) -> str:
+        """Address that clients start from."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running broker, or None."""
+        process = self._process()
+        return process.pid if process else None
+
+    def start(self) -> None:
+        """Start the broker, formatting its storage the first time; return once it accepts connections.
+
+        Raises ``LocalProblem``: no Java 17 or Maven, port in use, disk full, no start within a minute.
+        """
+        libraries = broker_libraries()
+        self.data.mkdir(parents=True, exist_ok=True)
+        require_free_disk(self.data)
+        self.stop()
+        require_free_port(self.port, "Kafka")
+        require_free_port(self.port + 1, "Kafka's controller")
+        properties = self._write_properties()
+        if not (self.data / "log" / "meta.properties").exists():
+            self._format(libraries, properties)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [_java(), *_JAVA_OPTIONS, "-cp", f"{libraries}/*", "kafka.Kafka", str(properties)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.data,
+                start_new_session=True,
+            )
+        (self.data / "broker.pid").write_text(str(process.pid))
+        self._wait_until_it_listens(process)
+
+    def stop(self) -> None:
+        """Stop cleanly; does nothing when not running."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the broker the hard way; acknowledged records are still there after the next start."""
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Let the broker hang: connections stay open, nothing answers. ``thaw`` ends it."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen broker go on."""
+        self._signal(signal.SIGCONT)
+
+    def _process(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(int((self.data / "broker.pid").read_text()))
+            if process.status() == psutil.STATUS_ZOMBIE or Path(process.cwd()) != self.data:
+                return None
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return None
+        return process
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._process()
+        if process is not None:
+            process.send_signal(number)
+
+    def _end(self, number: signal.Signals) -> None:
+        process = self._process()
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(_STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(_STOP_SECONDS)
+
+    def _write_properties(self) -> Path:
+        template = Template((_SOURCE / "server.properties").read_text())
+        text = template.substitute(data=self.data, port=self.port, controller_port=self.port + 1)
+        properties = self.data / "server.properties"
+        properties.write_text(text)
+        return properties
+
+    def _format(self, libraries: Path, properties: Path) -> None:
+        cluster = (
+            base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        )  # 22 characters, as it wants
+        tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
+        made = subprocess.run(
+            [_java(), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*", *tool],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            shutil.rmtree(self.data / "log", ignore_errors=True)
+            raise self._problem(made.stdout + made.stderr)
+
+    def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise self._problem(self.log.read_text(errors="replace")[-8_000:])
+            if _listens(self.port):
+                return
+            time.sleep(0.05)
+        self.kill()
+        raise LocalProblem(f"Kafka did not listen within {_START_SECONDS:.0f} s: {self.log} says why.")
+
+    def _problem(self, output: str) -> LocalProblem:
+        if "No space left on device" in output:
+            return LocalProblem(full_disk_sentence(self.data))
+        return LocalProblem(f"Kafka could not start: {self.log} says why.")
+
+
+def broker_libraries() -> Path:
+    """Folder with the broker's jars, fetched by Maven once per version and kept in the user's cache.
+
+    Raises ``LocalProblem`` when Java 17 or Maven is missing or Maven cannot fetch.
+    """
+    _java()
+    pom = _SOURCE / "pom.xml"
+    found = re.search(r"<kafka.version>(.+)</kafka.version>", pom.read_text())
+    assert found is not None, f"{pom} names no version"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crm-suite"
+    libraries = cache / f"kafka-{found[1]}" / "libs"
+    libraries.parent.mkdir(parents=True, exist_ok=True)
+    with (libraries.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not libraries.exists():
+            _fetch(pom, libraries)
+    return libraries
+
+
+def _fetch(pom: Path, libraries: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise LocalProblem(
+            "Kafka's broker is fetched by Maven, which is not installed: install Maven 3 (`mvn`)."
+        )
+    partial = libraries.with_name("libs.new")
+    shutil.rmtree(partial, ignore_errors=True)
+    fetched = subprocess.run(
+        [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={partial}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if fetched.returncode != 0:
+        lines = [line for line in (fetched.stdout + fetched.stderr).splitlines() if "ERROR" in line]
+        reason = lines[0] if lines else "no reason given"
+        raise LocalProblem(f"Maven could not fetch Kafka's broker: {reason}")
+    partial.rename(libraries)
+
+
+def _java() -> str:
+    java = shutil.which("java")
+    if java is not None:
+        banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+        version = re.search(r'version "(\d+)', banner)
+        if version and int(version[1]) >= _LEAST_JAVA:
+            return java
+    raise LocalProblem(
+        f"Kafka needs Java {_LEAST_JAVA} or newer, which is not installed (or set no BUS=kafka)."
+    )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

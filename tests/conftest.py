@@ -1,0 +1,6 @@
+"""Every test may ask for real servers; what a test does not ask for is not started."""
+
+pytest_plugins = [
+    "shared.testing.run_directory",
+    "shared.testing.postgres",
+]
