@@ -227,7 +227,7 @@ class _LogSubscriber:
             raise BusUnavailable(str(error)) from error
         self._committed.update(moved)
 
-    def lag(self) -> dict[str, int]:
+    def lag(self) -> dict[tuple[str, int], int]:
         try:
             rows = self._connection.execute(
                 "SELECT s.topic, (SELECT count(*) FROM log WHERE log.topic = s.topic AND log.position > s.position)"
@@ -236,7 +236,7 @@ class _LogSubscriber:
             ).fetchall()
         except psycopg.OperationalError as error:
             raise BusUnavailable(str(error)) from error
-        return dict(rows)
+        return {(topic, 0): waiting for topic, waiting in rows}
 
     def close(self) -> None:
         self._connection.close()

@@ -88,8 +88,8 @@ class Subscriber(Protocol):
         """Everything polled so far is stored: do not deliver it to this group again."""
         ...
 
-    def lag(self) -> dict[str, int]:
-        """Records that wait for this group, by topic."""
+    def lag(self) -> dict[tuple[str, int], int]:
+        """Records that wait for this group, by topic and partition."""
         ...
 
     def close(self) -> None: ...

@@ -1,0 +1,126 @@
+"""The inbox: what has arrived, stored before it is worked on; a second delivery of the same fact changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from shared.messaging.envelope import Fact, Undecodable, fact_from_record
+from shared.messaging.transport import ReceivedRecord
+
+__all__ = ["Inbox", "Stored"]
+
+# One statement for a whole batch. Rows of one key arrive in order, so `ord` keeps it.
+_STORE = """
+INSERT INTO inbox (consumer, source, event_id, topic, position, partition_key, event_type, aggregate_version,
+                   correlation_id, headers, payload, state, last_error)
+SELECT %(consumer)s, r.*
+FROM unnest(%(source)s::text[], %(event_id)s::text[], %(topic)s::text[], %(position)s::text[],
+            %(partition_key)s::text[], %(event_type)s::text[], %(aggregate_version)s::bigint[],
+            %(correlation_id)s::uuid[], %(headers)s::jsonb[], %(payload)s::bytea[], %(state)s::text[],
+            %(last_error)s::text[]) AS r
+ON CONFLICT (consumer, source, event_id) DO NOTHING
+RETURNING topic
+"""
+_COLUMNS = (
+    "source",
+    "event_id",
+    "topic",
+    "position",
+    "partition_key",
+    "event_type",
+    "aggregate_version",
+    "correlation_id",
+    "headers",
+    "payload",
+    "state",
+    "last_error",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch: how many were new, and by topic how many were known already."""
+
+    new: int
+    duplicates: Mapping[str, int]
+
+    @classmethod
+    def count(cls, records: Sequence[ReceivedRecord], new_topics: Iterable[str]) -> Stored:
+        """The outcome of storing `records`, of which those of `new_topics` (one entry a record) were new."""
+        new = Counter(new_topics)
+        return cls(new.total(), Counter(record.topic for record in records) - new)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The inbox of one consumer group. `types` have a handler; facts of other types are kept as skipped."""
+
+    consumer: str
+    types: Collection[str]
+
+    def store(
+        self, connection: psycopg.Connection[Any], records: Sequence[ReceivedRecord], now: datetime
+    ) -> Stored:
+        """Store a batch inside the caller's transaction."""
+        rows = [self._row(record) for record in records]
+        columns = {name: [row[i] for row in rows] for i, name in enumerate(_COLUMNS)}
+        new = connection.execute(_STORE, {"consumer": self.consumer, **columns}).fetchall()
+        return Stored.count(records, (topic for (topic,) in new))
+
+    def _row(self, record: ReceivedRecord) -> tuple[Any, ...]:
+        try:
+            fact = fact_from_record(record)
+        except Undecodable as error:
+            return self._undecodable(record, str(error))
+        return (
+            fact.source,
+            fact.id,
+            record.topic,
+            record.position,
+            fact.key,
+            fact.type,
+            fact.version,
+            fact.correlation_id,
+            Jsonb(dict(record.headers)),
+            record.value,
+            "ready" if fact.type in self.types else "skipped",
+            None,
+        )
+
+    @staticmethod
+    def _undecodable(record: ReceivedRecord, reason: str) -> tuple[Any, ...]:
+        """Bytes that are no event are kept as they came, under an id made of their position. They get a key of
+        their own, so they block nothing."""
+        event_id = f"{record.topic}:{record.position}"
+        # PostgreSQL's jsonb cannot hold U+0000; a header that has it is shown escaped.
+        headers = {
+            name.replace("\0", "\\0"): value.replace("\0", "\\0") for name, value in record.headers.items()
+        }
+        return (
+            "undecodable",
+            event_id,
+            record.topic,
+            record.position,
+            event_id,
+            None,
+            None,
+            None,
+            Jsonb(headers),
+            record.value,
+            "dead",
+            reason[:2000].replace("\0", "\\0"),
+        )
+
+
+def fact_of_row(row: Any) -> Fact:
+    """The fact in an inbox row. Raises Undecodable."""
+    return fact_from_record(
+        ReceivedRecord(row.topic, 0, 0, row.partition_key, row.headers, bytes(row.payload), row.received_at)
+    )

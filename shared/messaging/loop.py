@@ -1,0 +1,95 @@
+"""The threads of a bus process: each repeats one step, is woken by hints, and survives whatever a step raises."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+
+from shared.messaging.retry import relay_delay
+
+__all__ = ["Loop"]
+
+log = logging.getLogger(__name__)
+
+
+class Loop(ABC):
+    """A named thread that calls `step` until it is stopped.
+
+    After a step that found nothing to do the thread sleeps for `interval` seconds or until `wake`. After an
+    exception it calls `recover` (drop broken connections) and waits with growing pauses.
+    """
+
+    def __init__(self, name: str, interval: float = 1.0) -> None:
+        self.name = name
+        self._interval = interval
+        self._hint = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.last_beat = time.monotonic()
+        """When the last step ended, on the monotonic clock: the liveness probe reads it."""
+        self.failures = 0
+        """How many steps in a row have failed."""
+
+    @abstractmethod
+    def step(self) -> bool:
+        """Do one piece of work; True when there may be more at once."""
+
+    def recover(self) -> None:
+        """Get ready to try again after a failed step."""
+
+    def close(self) -> None:
+        """Give resources back; called once, in the loop's own thread, when it ends."""
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._hint.set()
+
+    def stop(self) -> None:
+        """Ask the loop to end after its present step."""
+        self._stopping.set()
+        self._hint.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end; False when it has not come in time."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._hint.clear()
+                if not self._attempt():
+                    self._hint.wait(self._interval)
+        finally:
+            self.close()
+
+    def _attempt(self) -> bool:
+        try:
+            more = self.step()
+        except Exception as error:  # noqa: BLE001 - a loop must outlive its worst step
+            self.failures += 1
+            pause = relay_delay(self.failures)
+            log.warning(
+                "%s failed, again in %.1f s: %s: %s",
+                self.name,
+                pause,
+                type(error).__name__,
+                error,
+                exc_info=self.failures == 1,
+            )
+            self.recover()
+            self._stopping.wait(pause)
+            more = True
+        else:
+            self.failures = 0
+        self.last_beat = time.monotonic()
+        return more

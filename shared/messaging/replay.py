@@ -1,0 +1,52 @@
+"""Replay: bring facts back from the broker that a consumer lost, for example after its database was restored from
+a backup older than the log.
+
+Replayed facts keep their ids: what the inbox knows already changes nothing, what it lacks is applied in order.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from shared.kernel.clock import Clock
+from shared.messaging.ingest import Store
+from shared.messaging.transport import Transport
+
+__all__ = ["ReplayResult", "replay"]
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """`read` records lay in the topic, `missing` of them were unknown to the consumer; `dry_run`: none was stored."""
+
+    read: int
+    missing: int
+    dry_run: bool
+
+
+def replay(
+    transport: Transport,
+    database_url: str,
+    store: Store,
+    clock: Clock,
+    *,
+    topic: str,
+    since: datetime | None = None,
+    key: str | None = None,
+    dry_run: bool = False,
+) -> ReplayResult:
+    """Store what `topic` holds (from `since`, of `key`) and the consumer lacks. A dry run only counts."""
+    read = missing = 0
+    records = transport.read(topic, since=since, key=key)
+    with psycopg.connect(database_url, autocommit=True, application_name="replay") as connection:
+        while batch := list(itertools.islice(records, BATCH)):
+            with connection.transaction(force_rollback=dry_run):
+                missing += store.store(connection, batch, clock.now()).new
+            read += len(batch)
+    return ReplayResult(read, missing, dry_run)

@@ -1,0 +1,135 @@
+"""Timers: something to do at a time, set and cancelled inside a unit of work, fired exactly once.
+
+Late timers fire when the service is back. A handler re-checks the state it finds and does nothing where the
+timer no longer applies.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.db.plumbing import TIMERS
+from shared.kernel.cause import Cause, caused_by
+from shared.kernel.clock import Clock
+from shared.kernel.ids import new_id
+from shared.messaging.retry import next_attempt
+
+if TYPE_CHECKING:
+    from shared.db.unit_of_work import UnitOfWork
+
+__all__ = ["Timer", "TimerHandler", "Timers", "fire_due"]
+
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer that has come due."""
+
+    id: uuid.UUID
+    owner_type: str
+    owner_id: uuid.UUID
+    kind: str
+    due_at: datetime
+    payload: dict[str, Any]
+    correlation_id: uuid.UUID
+
+
+TimerHandler = Callable[[Timer, "UnitOfWork"], None]
+
+
+class Timers:
+    """The timers of one unit of work. At most one of a kind is pending per owner: setting it again moves it."""
+
+    def __init__(self, session: Session, correlation_id: Callable[[], uuid.UUID]) -> None:
+        self._session = session
+        self._correlation_id = correlation_id
+
+    def set(
+        self,
+        owner_type: str,
+        owner_id: uuid.UUID,
+        kind: str,
+        due_at: datetime,
+        payload: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Fire `kind` for the owner at `due_at`."""
+        values = {"due_at": due_at, "payload": dict(payload or {}), "correlation_id": self._correlation_id()}
+        self._session.execute(
+            insert(TIMERS)
+            .values(
+                id=new_id(), owner_type=owner_type, owner_id=owner_id, kind=kind, state="pending", **values
+            )
+            .on_conflict_do_update(
+                index_elements=["owner_type", "owner_id", "kind"],
+                index_where=TIMERS.c.state == "pending",
+                set_={**values, "attempts": 0, "next_attempt_at": None},
+            )
+        )
+
+    def cancel(self, owner_type: str, owner_id: uuid.UUID, kind: str) -> bool:
+        """Do not fire; False when none was pending."""
+        t = TIMERS.c
+        result = self._session.execute(
+            update(TIMERS)
+            .where(t.owner_type == owner_type, t.owner_id == owner_id, t.kind == kind, t.state == "pending")
+            .values(state="cancelled")
+        )
+        return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def fire_due(
+    open_unit_of_work: Callable[[], UnitOfWork], handlers: Mapping[str, TimerHandler], clock: Clock
+) -> int:
+    """Fire what is due, each timer in its own transaction; how many were due.
+
+    A handler that fails leaves its timer pending: it is tried again with growing pauses.
+    """
+    now = clock.now()
+    t = TIMERS.c
+    due = (
+        select(TIMERS)
+        .where(t.state == "pending", t.due_at <= now, (t.next_attempt_at.is_(None)) | (t.next_attempt_at <= now))
+        .order_by(t.due_at, t.id)
+    )
+    with open_unit_of_work() as uow:
+        ids = [row.id for row in uow.session.execute(due.limit(BATCH))]
+    for timer_id in ids:
+        _fire(open_unit_of_work(), handlers, timer_id, due, clock)
+    return len(ids)
+
+
+def _fire(
+    uow: UnitOfWork, handlers: Mapping[str, TimerHandler], timer_id: uuid.UUID, due: Any, clock: Clock
+) -> None:
+    now = clock.now()
+    with uow:
+        row = uow.session.execute(due.where(TIMERS.c.id == timer_id).with_for_update(skip_locked=True)).first()
+        if row is None:  # another process has it, or it was cancelled or moved meanwhile
+            return
+        timer = Timer(
+            row.id, row.owner_type, row.owner_id, row.kind, row.due_at, row.payload, row.correlation_id
+        )
+        this = update(TIMERS).where(TIMERS.c.id == timer_id)
+        cause = Cause(timer.correlation_id, "system:timers", timer.kind, causation_id=f"timer:{timer.id}")
+        try:
+            with uow.savepoint(), caused_by(cause):
+                handlers[timer.kind](timer, uow)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the timer
+            uow.session.execute(
+                this.values(
+                    attempts=row.attempts + 1,
+                    next_attempt_at=next_attempt(row.attempts + 1, now, final=False),
+                    last_error=f"{type(error).__name__}: {error}"[:2000],
+                )
+            )
+        else:
+            uow.session.execute(this.values(state="fired", fired_at=now))
