@@ -2,5 +2,6 @@
 
 pytest_plugins = [
     "shared.testing.run_directory",
+    "shared.testing.kafka",
     "shared.testing.postgres",
 ]

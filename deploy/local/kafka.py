@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker (KRaft, one node) from Maven Central's artifacts on Java 17: no container engine needed."""
+"""A real Apache Kafka broker (KRaft, one node) from Maven Central on Java 17, without containers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _JAVA_OPTIONS = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLe
 class Broker:
     """One broker: its data folder, its loopback port (the controller takes the next one).
 
-    ``data`` survives restarts. The process id is kept in ``data``, so any process may stop or kill the broker.
+    ``data`` survives restarts. The process id is kept in ``data``, so any process may stop the broker.
     """
 
     def __init__(self, data: Path, port: int) -> None:
@@ -176,9 +176,7 @@ def broker_libraries() -> Path:
 def _fetch(pom: Path, libraries: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
-        raise LocalProblem(
-            "Kafka's broker is fetched by Maven, which is not installed: install Maven 3 (`mvn`)."
-        )
+        raise LocalProblem("Maven 3 (`mvn`), which fetches Kafka's broker, is not installed.")
     partial = libraries.with_name("libs.new")
     shutil.rmtree(partial, ignore_errors=True)
     fetched = subprocess.run(
@@ -201,9 +199,7 @@ def _java() -> str:
         version = re.search(r'version "(\d+)', banner)
         if version and int(version[1]) >= _LEAST_JAVA:
             return java
-    raise LocalProblem(
-        f"Kafka needs Java {_LEAST_JAVA} or newer, which is not installed (or set no BUS=kafka)."
-    )
+    raise LocalProblem(f"Java {_LEAST_JAVA} or newer, which Kafka's broker needs, is not installed.")
 
 
 def _listens(port: int) -> bool:

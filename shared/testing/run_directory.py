@@ -1,7 +1,7 @@
 """One folder per test run, shared by every pytest process of that run, and the servers that live in it.
 
-The process that the developer started owns the folder: it makes the name, and at the end it stops what runs there and
-deletes it. xdist's workers inherit the name. Whoever needs a server first starts it under a file lock.
+The process that the developer started owns the folder: it makes the name, and at the end it stops what runs
+there and deletes it. xdist's workers inherit the name. Who needs a server first starts it under a file lock.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from deploy.local.postgres import Cluster
 _VARIABLE = "CRM_TEST_RUN"
 _PREFIX = "crm-tests-"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where test data costs no disk writes
+CONTAINERS = "containers"  # this file marks a run that has used the container engine
 _NEEDED_BYTES = 2 * 1024**3
 
 
@@ -73,5 +75,8 @@ def _base() -> Path:
 
 def _end(folder: Path) -> None:
     Cluster(folder / "postgres", 0, log=folder / "postgres.log").stop()
-    Broker(folder / "kafka", 0).kill()
+    for data in folder.glob("kafka-*"):
+        Broker(data, 0).kill()
+    if (folder / CONTAINERS).exists():
+        import_module("shared.testing.containers").remove_containers(folder.name)
     shutil.rmtree(folder, ignore_errors=True)
