@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.plumbing import AUDIT_ENTRIES, INBOX, OUTBOX
@@ -31,7 +31,11 @@ def bury(uow: UnitOfWork, row: Any, reason: str) -> None:
     consumer: str = row.consumer
     event_id, now, cause = new_id(), uow.clock.now(), current_cause()
     event_type = f"{consumer}.{BURIED}"
-    deaths = row.attempts + 1
+    subject = f"{row.source}/{row.event_id}"
+    earlier = select(func.max(OUTBOX.c.aggregate_version)).where(
+        OUTBOX.c.aggregate_type == "dead_letter", OUTBOX.c.aggregate_id == subject
+    )
+    deaths = (uow.session.scalar(earlier) or 0) + 1
     data = {
         "consumer": consumer,
         "source": row.source,
@@ -40,11 +44,10 @@ def bury(uow: UnitOfWork, row: Any, reason: str) -> None:
         "topic": row.topic,
         "position": row.position,
         "reason": reason,
-        "attempts": deaths,
+        "attempts": row.attempts + 1,
         "headers": dict(row.headers),
         "payload_base64": base64.b64encode(bytes(row.payload)).decode(),
     }
-    subject = f"{row.source}/{row.event_id}"
     uow.session.execute(
         insert(OUTBOX).values(
             event_id=event_id,

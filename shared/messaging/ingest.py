@@ -42,7 +42,7 @@ class Ingest(Loop):
         store: Store,
         clock: Clock,
         group: str,
-        on_stored: Callable[[], None],
+        followers: Sequence[Loop],
     ) -> None:
         super().__init__("ingest", interval=0)
         self._url = database_url
@@ -50,7 +50,7 @@ class Ingest(Loop):
         self._store = store
         self._clock = clock
         self._group = group
-        self._on_stored = on_stored
+        self._followers = followers
         self._lag_measured_at = time.monotonic()
         self._connection: psycopg.Connection[Any] | None = None
         self._subscriber: Subscriber | None = None
@@ -64,7 +64,8 @@ class Ingest(Loop):
         if records:
             with self._connection.transaction():
                 stored = self._store.store(self._connection, records, self._clock.now())
-            self._on_stored()
+            for follower in self._followers:
+                follower.wake()
             self._subscriber.commit()
             for topic, count in stored.duplicates.items():
                 metrics.duplicate_dropped(topic, count)

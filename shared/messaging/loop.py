@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from shared.messaging.retry import relay_delay
 
@@ -20,6 +21,9 @@ class Loop(ABC):
     After a step that found nothing to do the thread sleeps for `interval` seconds or until `wake`. After an
     exception it calls `recover` (drop broken connections) and waits with growing pauses.
     """
+
+    follows_ingest: ClassVar[bool] = False
+    """Whether newly stored records are a reason to wake this loop."""
 
     def __init__(self, name: str, interval: float = 1.0) -> None:
         self.name = name

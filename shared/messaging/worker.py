@@ -62,6 +62,8 @@ class _Failure:
 class Worker(Loop):
     """Applies the facts of one consumer group with the service's handlers."""
 
+    follows_ingest = True
+
     def __init__(
         self,
         consumer: str,

@@ -1,0 +1,81 @@
+"""Migrations: the library's own tables first, then the service's; one runner for all services.
+
+A migration runs against the code that was deployed before it: expand, backfill, contract. It waits at most 4 s for a
+lock, so that it fails rather than queue the whole service behind it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from shared.db.engine import Database, libpq_url
+
+__all__ = ["at_head", "migrate"]
+
+PLUMBING = Path(__file__).parent / "plumbing_migrations"
+_TREES = ("alembic_version_shared", "alembic_version")
+_MIGRATION_LOCK = "SELECT pg_advisory_lock(hashtextextended('migrations', 0))"
+
+
+@lru_cache
+def _scripts(directory: Path) -> ScriptDirectory:
+    config = Config()
+    # The parent stands in for alembic's script folder; only the versions in `directory` are read.
+    config.set_main_option("script_location", str(directory))
+    config.set_main_option("version_locations", str(directory))
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config)
+
+
+def _trees(migrations: Path | None) -> list[tuple[str, Path]]:
+    directories = [PLUMBING] if migrations is None else [PLUMBING, migrations]
+    return list(zip(_TREES, directories, strict=False))
+
+
+def migrate(url: str, migrations: Path | None) -> None:
+    """Bring the database at `url` to the newest version of the library's and the service's tables.
+
+    `migrations` is the service's folder. Two runners at once wait for each other.
+    """
+    engine = create_engine(
+        libpq_url(url).replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
+    )
+    with engine.connect() as connection:
+        connection.execute(text(_MIGRATION_LOCK))
+        connection.execute(text("SET lock_timeout = '4s'"))
+        connection.commit()
+        for version_table, directory in _trees(migrations):
+            scripts = _scripts(directory)
+            with EnvironmentContext(
+                Config(),
+                scripts,
+                fn=lambda revision, _context, scripts=scripts: scripts._upgrade_revs("heads", revision),
+                destination_rev="heads",
+            ) as environment:
+                environment.configure(connection=connection, version_table=version_table)
+                with environment.begin_transaction():
+                    environment.run_migrations()
+            connection.commit()
+    engine.dispose()
+
+
+def at_head(database: Database, migrations: Path | None) -> tuple[bool, str | None]:
+    """Whether the database is reachable and at the newest version; if not, why."""
+    try:
+        with database.engine.connect() as connection:
+            for version_table, directory in _trees(migrations):
+                context = MigrationContext.configure(connection, opts={"version_table": version_table})
+                if set(context.get_current_heads()) != set(_scripts(directory).get_heads()):
+                    return False, "the database is not migrated to this version"
+    except SQLAlchemyError as error:
+        return False, f"the database cannot be reached ({type(error).__name__})"
+    return True, None

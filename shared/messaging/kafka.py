@@ -1,0 +1,468 @@
+"""Apache Kafka as a transport.
+
+Clients own threads, which do not survive a fork, and kafka-python does not notice two threads at one client: both
+are refused here. Every blocking call has a timeout of its own, because several defaults wait without bound.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import (
+    CommitFailedError,
+    InvalidRecordError,
+    InvalidTopicError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RebalanceInProgressError,
+    RecordListTooLargeError,
+)
+from kafka.partitioner import murmur2
+from kafka.structs import OffsetAndMetadata
+
+from shared.messaging.transport import (
+    BusUnavailable,
+    OutgoingRecord,
+    Publisher,
+    ReceivedRecord,
+    RecordRefused,
+    Subscriber,
+    Withheld,
+    refuse_oversize,
+)
+
+__all__ = ["KafkaBus", "connect"]
+
+log = logging.getLogger(__name__)
+
+BATCH = 1_000
+STALL_SECONDS = 60.0
+
+_DELIVERY_SECONDS = 10.0
+_REQUEST_MS = 5_000
+_CLOSE_SECONDS = 3.0
+_CHECK_SECONDS = 5.0
+_CONNECTION = {
+    "bootstrap_timeout_ms": 3_000,
+    "request_timeout_ms": _REQUEST_MS,
+    # The default backs off to 30 s, which would be the time to notice that a broker is back.
+    "reconnect_backoff_max_ms": 2_000,
+}
+_CLIENT = _CONNECTION | {
+    # A topic that is made after its subscribers is found within this time (by default after five minutes).
+    "metadata_max_age_ms": 30_000,
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+}
+_CONSUMER = _CLIENT | {
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",
+    "max_poll_records": BATCH,
+    "max_partition_fetch_bytes": 1_048_576,
+}
+_REFUSALS = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    InvalidRecordError,
+    InvalidTopicError,
+    ValueError,
+)
+
+
+class KafkaBus:
+    """The cluster at `bootstrap` ("host:port", several separated by commas) as a transport.
+
+    A subscriber that gets nothing from a partition for `stall_seconds`, though records wait in it, reports itself
+    as unavailable, so that its owner makes a new one.
+    """
+
+    def __init__(self, bootstrap: str, *, stall_seconds: float = STALL_SECONDS) -> None:
+        self._bootstrap = bootstrap
+        self._stall_seconds = stall_seconds
+
+    def publisher(self) -> Publisher:
+        return _KafkaPublisher(self._producer)
+
+    def subscriber(self, group: str, topics: Sequence[str]) -> Subscriber:
+        consumer = self._consumer(
+            *topics,
+            group_id=group,
+            client_id=group,
+            # Cooperative: a member that comes or goes moves the partitions that must move and the others go on
+            # being read; range and round robin stop every member for seconds. Only this one is named: with a
+            # second, eager one in the list the group would fall back to stopping everybody.
+            partition_assignment_strategy=[CooperativeStickyAssignor],
+            # A killed member's partitions wait this long for another owner; heartbeats have their own thread.
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=3_000,
+        )
+        return _KafkaSubscriber(consumer, topics, self._stall_seconds)
+
+    def read(
+        self, topic: str, *, since: datetime | None = None, key: str | None = None
+    ) -> Iterator[ReceivedRecord]:
+        consumer = self._consumer(group_id=None, client_id="crm-reader")
+        try:
+            yield from _read_to_the_end(consumer, topic, since, key)
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka could not be read: {error}") from error
+        finally:
+            consumer.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000))
+
+    def _producer(self) -> Any:
+        producer = connect(
+            KafkaProducer,
+            self._bootstrap,
+            **_CLIENT,
+            client_id="crm-relay",
+            acks="all",
+            # Left to its default this is switched off in silence when another setting contradicts it.
+            enable_idempotence=True,
+            delivery_timeout_ms=int(_DELIVERY_SECONDS * 1000),
+            max_block_ms=2_000,
+            batch_size=65_536,
+        )
+        if not producer.config["enable_idempotence"]:
+            producer.close(timeout=0)
+            raise RuntimeError("the Kafka producer is not idempotent: its settings contradict each other")
+        return producer
+
+    def _consumer(self, *topics: str, **settings: Any) -> Any:
+        return connect(KafkaConsumer, self._bootstrap, *topics, **_CONSUMER, **settings)
+
+
+def connect(client: Callable[..., Any], bootstrap: str, *arguments: Any, **settings: Any) -> Any:
+    """A kafka-python client of the cluster at `bootstrap`; its constructor looks for a broker for three seconds.
+
+    Raises BusUnavailable when no broker answers.
+    """
+    try:
+        return client(*arguments, bootstrap_servers=bootstrap, **_CONNECTION | settings)
+    except (KafkaError, OSError) as error:
+        raise BusUnavailable(f"Kafka cannot be reached at {bootstrap}: {error}") from error
+
+
+class _Owner:
+    """The one thread of the one process that may use a client: the first that does."""
+
+    def __init__(self) -> None:
+        self._identity: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raises RuntimeError in any other thread or process."""
+        identity = (os.getpid(), threading.get_ident())
+        if self._identity is None:
+            self._identity = identity
+        if self._identity != identity:
+            raise RuntimeError("a Kafka client is used by a thread or process that does not own it")
+
+
+class _KafkaPublisher:
+    """Sends in waves: of each key at most one record is on its way, so an earlier one can never be overtaken.
+
+    After a failure nothing is known about what the producer still holds, so it is replaced. A record it may yet
+    deliver is then a duplicate of one that is sent again, never an older one after a newer: the newer is sent only
+    when the older is acknowledged.
+    """
+
+    def __init__(self, make_producer: Callable[[], Any]) -> None:
+        self._make_producer = make_producer
+        self._producer: Any = make_producer()
+        self._owner = _Owner()
+
+    def publish(self, records: Sequence[OutgoingRecord]) -> list[Exception | None]:
+        self._owner.check()
+        if self._producer is None:
+            self._producer = self._make_producer()
+        outcomes: list[Exception | None] = [None] * len(records)
+        waiting: dict[tuple[str, str], deque[int]] = {}
+        for index, record in enumerate(records):
+            waiting.setdefault((record.topic, record.key), deque()).append(index)
+        while waiting:
+            wave = {key: indexes.popleft() for key, indexes in waiting.items()}
+            sent = self._send({index: records[index] for index in wave.values()})
+            for key, index in wave.items():
+                outcomes[index] = sent[index]
+                if sent[index] is not None:
+                    for later in waiting[key]:
+                        outcomes[later] = Withheld("an earlier record of this key was not sent")
+                    waiting[key].clear()
+                if not waiting[key]:
+                    del waiting[key]
+        self._replace_after_failure(outcomes)
+        return outcomes
+
+    def _send(self, wave: Mapping[int, OutgoingRecord]) -> dict[int, Exception | None]:
+        """Send records of different keys and wait for what becomes of each."""
+        outcomes: dict[int, Exception | None] = {}
+        futures: dict[int, Any] = {}
+        unknown_topics: set[str] = set()
+        for index, record in wave.items():
+            if record.topic in unknown_topics:
+                outcomes[index] = BusUnavailable(f"nothing is known about the topic {record.topic}")
+            elif (refusal := refuse_oversize(record)) is not None:
+                outcomes[index] = refusal
+            else:
+                try:
+                    futures[index] = self._producer.send(
+                        record.topic,
+                        key=record.key.encode(),
+                        value=record.value,
+                        headers=[(name, value.encode()) for name, value in record.headers.items()],
+                    )
+                except KafkaTimeoutError as error:
+                    # Each further record of the topic would wait for its metadata once more.
+                    unknown_topics.add(record.topic)
+                    outcomes[index] = BusUnavailable(
+                        f"nothing is known about the topic {record.topic}: {error}"
+                    )
+                except (KafkaError, ValueError) as error:
+                    outcomes[index] = _outcome(error)
+        deadline = time.monotonic() + _DELIVERY_SECONDS + _CLOSE_SECONDS
+        for index, future in futures.items():
+            try:
+                future.get(timeout=max(0.0, deadline - time.monotonic()))
+                outcomes[index] = None
+            except KafkaError as error:
+                outcomes[index] = _outcome(error)
+        return outcomes
+
+    def _replace_after_failure(self, outcomes: Sequence[Exception | None]) -> None:
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BusUnavailable)]
+        if not failures:
+            return
+        self._discard(0)
+        if all(outcome is not None for outcome in outcomes):
+            raise failures[0]
+
+    def _discard(self, timeout: float) -> None:
+        producer, self._producer = self._producer, None
+        try:
+            producer.close(timeout=timeout)
+        except KafkaError as error:
+            log.info("a Kafka producer was closed with records in it: %s", error)
+
+    def close(self) -> None:
+        if self._producer is not None:
+            self._discard(_CLOSE_SECONDS)
+
+
+def _outcome(error: Exception) -> Exception:
+    if isinstance(error, _REFUSALS):
+        return RecordRefused(str(error))
+    return BusUnavailable(f"Kafka did not acknowledge: {error}")
+
+
+class _KafkaSubscriber:
+    """A member of a consumer group.
+
+    What was polled and what was stored are kept apart, so a commit that a rebalance made impossible can be made up
+    for once the partitions are settled. No rebalance listener: it would run on the client's own thread, where
+    committing fails, and a partition that moves loses at most a commit, which the next owner sees as duplicates.
+    """
+
+    def __init__(self, consumer: Any, topics: Sequence[str], stall_seconds: float) -> None:
+        self._consumer = consumer
+        self._topics = list(topics)
+        self._owner = _Owner()
+        self._polled: dict[Any, Any] = {}
+        self._stored: dict[Any, Any] = {}
+        self._committed: dict[Any, int] = {}
+        self._watch = _StallWatch(stall_seconds)
+
+    def poll(self, timeout: float) -> list[ReceivedRecord]:
+        self._owner.check()
+        try:
+            if self._watch.is_due(time.monotonic()):
+                self._check_progress()
+            batches = self._consumer.poll(timeout_ms=int(timeout * 1000))
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka could not be polled: {error}") from error
+        self._forget_lost_partitions()
+        for partition, records in batches.items():
+            last = records[-1]
+            self._committed.setdefault(partition, records[0].offset)
+            self._polled[partition] = OffsetAndMetadata(last.offset + 1, "", last.leader_epoch)
+        if self._stored:
+            self._commit_stored()
+        received = [_received(record) for records in batches.values() for record in records]
+        self._watch.polled(full=len(received) == BATCH, now=time.monotonic())
+        return received
+
+    def commit(self) -> None:
+        self._owner.check()
+        self._stored |= self._polled
+        self._polled = {}
+        self._forget_lost_partitions()
+        if self._stored:
+            self._commit_stored()
+
+    def _commit_stored(self) -> None:
+        try:
+            self._consumer.commit(self._stored, timeout_ms=_REQUEST_MS)
+        except (CommitFailedError, RebalanceInProgressError) as error:
+            log.info("offsets could not be committed, the group is being rebalanced: %s", error)
+            return
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka did not take the offsets: {error}") from error
+        self._committed |= {partition: position.offset for partition, position in self._stored.items()}
+        self._stored = {}
+
+    def _forget_lost_partitions(self) -> None:
+        """A partition that moved away is the new owner's to commit; should it come back, its count starts anew."""
+        held = self._consumer.assignment()
+        for kept in (self._polled, self._stored, self._committed):
+            for partition in kept.keys() - held:
+                del kept[partition]
+
+    def lag(self) -> dict[str, int]:
+        self._owner.check()
+        waiting = dict.fromkeys(self._topics, 0)
+        try:
+            for partition, end in self._ends().items():
+                start = self._committed.get(partition)
+                if start is None:
+                    start = self._consumer.position(partition, timeout_ms=_REQUEST_MS) or 0
+                waiting[partition.topic] += max(0, end - start)
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka did not tell the lag: {error}") from error
+        return waiting
+
+    def _ends(self) -> dict[Any, int]:
+        held = self._consumer.assignment()
+        ends: dict[Any, int] = self._consumer.end_offsets(held, timeout_ms=_REQUEST_MS) if held else {}
+        return ends
+
+    def _check_progress(self) -> None:
+        """Raises BusUnavailable when a partition has records that do not come, and KafkaError when no broker
+        answers: either way a new consumer looks for the brokers afresh, which an old one never does."""
+        positions = {
+            partition: (self._consumer.position(partition, timeout_ms=_REQUEST_MS) or 0, end)
+            for partition, end in self._ends().items()
+        }
+        stalled = self._watch.stalled(positions, time.monotonic())
+        if stalled:
+            log.error("records wait and do not come, the consumer is replaced", extra={"partitions": stalled})
+            raise BusUnavailable(f"records wait and do not come: {', '.join(stalled)}")
+
+    def close(self) -> None:
+        self._owner.check()
+        self._consumer.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000))
+
+
+class _StallWatch:
+    """Tells which partitions have records waiting and have not moved for `seconds`.
+
+    Only time in which the consumer could have delivered counts: not while its owner stores, and not while full
+    batches come, since the fetcher may be busy with other partitions then. Times are monotonic seconds.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._interval = min(_CHECK_SECONDS, seconds / 4)
+        self._checked_at = time.monotonic()
+        self._polled_at = self._checked_at
+        self._still: dict[Any, tuple[int, float]] = {}
+
+    def is_due(self, now: float) -> bool:
+        """It is time to look at the positions."""
+        if now - self._polled_at > _CHECK_SECONDS:
+            self._still.clear()
+        return now - self._checked_at >= self._interval
+
+    def polled(self, *, full: bool, now: float) -> None:
+        """A poll ended."""
+        self._polled_at = now
+        if full:
+            self._still.clear()
+
+    def stalled(self, positions: Mapping[Any, tuple[int, int]], now: float) -> list[str]:
+        """The partitions that stand still. `positions`: next offset to deliver and end offset, by partition."""
+        self._checked_at = now
+        before, self._still = self._still, {}
+        for partition, (position, end) in positions.items():
+            if position < end:
+                was_at, since = before.get(partition, (position, now))
+                self._still[partition] = (position, since if was_at == position else now)
+        return [
+            f"{partition.topic}:{partition.partition}"
+            for partition, (_, since) in self._still.items()
+            if now - since >= self._seconds
+        ]
+
+
+def _read_to_the_end(
+    consumer: Any, topic: str, since: datetime | None, key: str | None
+) -> Iterator[ReceivedRecord]:
+    """The records that are in `topic` when the first is asked for."""
+    # The broker keeps milliseconds; a record of the same millisecond is rather read once too often.
+    since_ms = int(since.timestamp() * 1000) if since is not None else 0
+    numbers = sorted(consumer.partitions_for_topic(topic))
+    if key is not None and numbers:
+        numbers = [numbers[(murmur2(key.encode()) & 0x7FFFFFFF) % len(numbers)]]
+    partitions = [TopicPartition(topic, number) for number in numbers]
+    consumer.assign(partitions)
+    ends = _seek(consumer, partitions, since_ms if since is not None else None)
+    moved_at = time.monotonic()
+    while ends:
+        batches = consumer.poll(timeout_ms=500)
+        for record in _flatten(batches):
+            if record.offset < ends[TopicPartition(topic, record.partition)] and record.timestamp >= since_ms:
+                received = _received(record)
+                if key is None or received.key == key:
+                    yield received
+        if batches:
+            moved_at = time.monotonic()
+        elif time.monotonic() - moved_at > _DELIVERY_SECONDS:
+            raise BusUnavailable(f"Kafka stopped answering while {topic} was read")
+        for partition in [each for each, end in ends.items() if consumer.position(each, _REQUEST_MS) >= end]:
+            consumer.pause(partition)
+            del ends[partition]
+
+
+def _seek(consumer: Any, partitions: Sequence[Any], since_ms: int | None) -> dict[Any, int]:
+    """Go to the first record, or the first at or after `since_ms`; the end offsets of the partitions not empty."""
+    if not partitions:
+        return {}
+    starts: dict[Any, int | None] = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS)
+    if since_ms is not None:
+        found = consumer.offsets_for_times(dict.fromkeys(partitions, since_ms), timeout_ms=_REQUEST_MS)
+        starts = {partition: at.offset if at is not None else None for partition, at in found.items()}
+    ends: dict[Any, int] = consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS)
+    for partition, start in starts.items():
+        if start is None or start >= ends[partition]:
+            del ends[partition]
+            consumer.pause(partition)
+        else:
+            consumer.seek(partition, start)
+    return ends
+
+
+def _flatten(batches: Mapping[Any, Sequence[Any]]) -> Iterable[Any]:
+    return (record for records in batches.values() for record in records)
+
+
+def _received(record: Any) -> ReceivedRecord:
+    return ReceivedRecord(
+        record.topic,
+        record.partition,
+        record.offset,
+        _text(record.key),
+        {name: _text(value) for name, value in record.headers},
+        record.value if record.value is not None else b"",
+        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+    )
+
+
+def _text(raw: bytes | None) -> str:
+    return raw.decode(errors="backslashreplace") if raw is not None else ""
