@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import itertools
 import os
 import re
 import shutil
@@ -123,35 +124,39 @@ class Broker:
         return properties
 
     def _format(self, libraries: Path, properties: Path) -> None:
-        cluster = (
-            base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        )  # 22 characters, as it wants
-        tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
-        made = subprocess.run(
-            [_java(), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*", *tool],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        tool = ("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(properties))
+        with self.log.open("ab") as log:
+            made = subprocess.run(
+                [_java(), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*", *tool],
+                stdout=log,
+                stderr=log,
+                check=False,
+            )
         if made.returncode != 0:
             shutil.rmtree(self.data / "log", ignore_errors=True)
-            raise self._problem(made.stdout + made.stderr)
+            raise self._problem()
 
     def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise self._problem(self.log.read_text(errors="replace")[-8_000:])
+                raise self._problem()
             if _listens(self.port):
                 return
             time.sleep(0.05)
         self.kill()
         raise LocalProblem(f"Kafka did not listen within {_START_SECONDS:.0f} s: {self.log} says why.")
 
-    def _problem(self, output: str) -> LocalProblem:
-        if "No space left on device" in output:
+    def _problem(self) -> LocalProblem:
+        if "No space left on device" in self.log.read_text(errors="replace")[-8_000:]:
             return LocalProblem(full_disk_sentence(self.data))
         return LocalProblem(f"Kafka could not start: {self.log} says why.")
+
+
+def _cluster_id() -> str:
+    """A UUID in base64url, 22 characters. The tool would take one that starts with a dash for an option."""
+    candidates = (base64.urlsafe_b64encode(uuid.uuid4().bytes).decode() for _ in itertools.count())
+    return next(text for text in candidates if not text.startswith("-")).rstrip("=")
 
 
 def broker_libraries() -> Path:

