@@ -1,8 +1,8 @@
 """The measurements of every process, in Prometheus text form.
 
-This module is the whole catalogue: callers name what happened (`metrics.duplicates(3)`), it knows instrument
-names, units and labels. Label values are from a small closed set (topics, handlers, routes, never ids): the
-number of series stays bounded.
+One object, `metrics`, holds the whole catalogue: callers name what happened, this module knows instrument
+names, units and labels. Label values are from a small closed set (topics, handlers, routes, never ids), so
+the number of series stays bounded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.
 
 
 class Metrics:
-    """The catalogue of instruments, on a registry of its own. A process uses this module's functions."""
+    """The catalogue of instruments, on a registry of its own; a process uses the one instance `metrics`."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -72,7 +72,7 @@ class Metrics:
             "crm.dead_letters", description="Facts moved to the dead letters"
         )
 
-    def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
+    def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """One HTTP request was answered. `route` is the pattern (`/accounts/<id>`), never the path.
 
         The histogram's count is the number of requests, so rate and errors need no instrument of their own.
@@ -84,16 +84,16 @@ class Metrics:
         }
         self._request_seconds.record(seconds, labels)
 
-    def outbox(self, pending: int, oldest_age_seconds: float) -> None:
+    def outbox_measured(self, pending: int, oldest_age_seconds: float) -> None:
         """The outbox holds `pending` facts not yet sent; the oldest has waited so long (0 when none)."""
         self._outbox_pending.set(pending)
         self._outbox_age.set(oldest_age_seconds)
 
-    def relay_leader(self, leading: bool) -> None:
+    def relay_leads(self, leading: bool) -> None:
         """This process won or lost the right to send the service's facts."""
         self._relay_leader.set(int(leading))
 
-    def inbox(
+    def inbox_measured(
         self, consumer: str, *, ready: int, oldest_age_seconds: float, dead: int, blocked_keys: int
     ) -> None:
         """The inbox of `consumer` (a group, `crm.sales`) holds so many facts ready and dead."""
@@ -103,7 +103,7 @@ class Metrics:
         self._inbox_dead.set(dead, labels)
         self._blocked_keys.set(blocked_keys, labels)
 
-    def lag(self, consumer: str, lags: Mapping[tuple[str, int], int]) -> None:
+    def lag_measured(self, consumer: str, lags: Mapping[tuple[str, int], int]) -> None:
         """So many records of each (topic, partition) the consumer now holds are not yet received.
 
         Replaces the consumer's last measurement, so a partition that moved away is no longer reported.
@@ -117,31 +117,26 @@ class Metrics:
             for (topic, partition), records in lags.items()
         ]
 
-    def handled(self, handler: str, outcome: str, seconds: float) -> None:
+    def fact_handled(self, handler: str, outcome: str, seconds: float) -> None:
         """A handler ran. `outcome` is one of `done`, `retried`, `dead`."""
         self._handler_seconds.record(seconds, {"handler": handler, "outcome": outcome})
 
-    def duplicates(self, count: int) -> None:
-        """So many facts arrived that were already in the inbox."""
-        self._duplicates.add(count)
+    def duplicate_dropped(self, topic: str, count: int = 1) -> None:
+        """Facts arrived that were already in the inbox."""
+        self._duplicates.add(count, {"topic": topic})
 
-    def dead_letters(self, count: int) -> None:
-        """So many facts were given up and copied to the dead letters."""
-        self._dead_letters.add(count)
+    def dead_lettered(self, topic: str) -> None:
+        """A fact was given up and copied to the dead letters."""
+        self._dead_letters.add(1, {"topic": topic})
 
     def page(self) -> bytes:
         """The current values in Prometheus text exposition format; serve it as `CONTENT_TYPE`."""
         return generate_latest(self._registry)
 
 
-_process = Metrics()
+metrics = Metrics()
 
-http_request = _process.http_request
-outbox = _process.outbox
-relay_leader = _process.relay_leader
-inbox = _process.inbox
-lag = _process.lag
-handled = _process.handled
-duplicates = _process.duplicates
-dead_letters = _process.dead_letters
-metrics_page = _process.page
+
+def metrics_page() -> bytes:
+    """What `/metrics` answers: the values of this process, as `CONTENT_TYPE`."""
+    return metrics.page()

@@ -15,9 +15,9 @@ def _samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], 
 
 def test_a_request_is_counted_by_method_route_and_status_and_timed() -> None:
     metrics = Metrics()
-    metrics.http_request("GET", "/accounts/<id>", 200, 0.02)
-    metrics.http_request("GET", "/accounts/<id>", 200, 0.3)
-    metrics.http_request("GET", "/accounts/<id>", 404, 0.001)
+    metrics.request_answered("GET", "/accounts/<id>", 200, 0.02)
+    metrics.request_answered("GET", "/accounts/<id>", 200, 0.3)
+    metrics.request_answered("GET", "/accounts/<id>", 404, 0.001)
     samples = _samples(metrics)
 
     def labels(status: str, **more: str) -> tuple[tuple[str, str], ...]:
@@ -36,10 +36,10 @@ def test_a_request_is_counted_by_method_route_and_status_and_timed() -> None:
 
 def test_the_state_of_the_bus_is_shown_as_last_measured() -> None:
     metrics = Metrics()
-    metrics.outbox(9, 30.0)
-    metrics.outbox(3, 1.5)
-    metrics.relay_leader(True)
-    metrics.inbox("crm.sales", ready=5, oldest_age_seconds=2.5, dead=2, blocked_keys=1)
+    metrics.outbox_measured(9, 30.0)
+    metrics.outbox_measured(3, 1.5)
+    metrics.relay_leads(True)
+    metrics.inbox_measured("crm.sales", ready=5, oldest_age_seconds=2.5, dead=2, blocked_keys=1)
     consumer = (("consumer", "crm.sales"),)
     assert _samples(metrics) == {
         ("crm_outbox_pending", ()): 3,
@@ -54,16 +54,16 @@ def test_the_state_of_the_bus_is_shown_as_last_measured() -> None:
 
 def test_losing_the_relay_lock_shows() -> None:
     metrics = Metrics()
-    metrics.relay_leader(True)
-    metrics.relay_leader(False)
+    metrics.relay_leads(True)
+    metrics.relay_leads(False)
     assert _samples(metrics) == {("crm_relay_leader", ()): 0}
 
 
 def test_a_partition_that_moved_away_is_no_longer_reported() -> None:
     metrics = Metrics()
-    metrics.lag("crm.erp", {("t", 0): 7, ("t", 1): 4})
-    metrics.lag("crm.analytics", {("t", 0): 1})
-    metrics.lag("crm.erp", {("t", 1): 2})
+    metrics.lag_measured("crm.erp", {("t", 0): 7, ("t", 1): 4})
+    metrics.lag_measured("crm.analytics", {("t", 0): 1})
+    metrics.lag_measured("crm.erp", {("t", 1): 2})
     assert _samples(metrics) == {
         ("crm_consumer_lag", (("consumer", "crm.erp"), ("partition", "1"), ("topic", "t"))): 2,
         ("crm_consumer_lag", (("consumer", "crm.analytics"), ("partition", "0"), ("topic", "t"))): 1,
@@ -72,18 +72,18 @@ def test_a_partition_that_moved_away_is_no_longer_reported() -> None:
 
 def test_what_happens_to_facts_is_counted() -> None:
     metrics = Metrics()
-    metrics.handled("accept_order", "done", 0.04)
-    metrics.duplicates(3)
-    metrics.duplicates(1)
-    metrics.dead_letters(1)
+    metrics.fact_handled("erp.accept_order", "done", 0.04)
+    metrics.duplicate_dropped("t", 3)
+    metrics.duplicate_dropped("t")
+    metrics.dead_lettered("t")
     samples = _samples(metrics)
-    handled = (("handler", "accept_order"), ("outcome", "done"))
+    handled = (("handler", "erp.accept_order"), ("outcome", "done"))
     assert samples[("crm_handler_duration_seconds_count", handled)] == 1
     assert samples[("crm_handler_duration_seconds_sum", handled)] == 0.04
-    assert samples[("crm_inbox_duplicates_total", ())] == 4
-    assert samples[("crm_dead_letters_total", ())] == 1
+    assert samples[("crm_inbox_duplicates_total", (("topic", "t"),))] == 4
+    assert samples[("crm_dead_letters_total", (("topic", "t"),))] == 1
 
 
 def test_two_catalogues_do_not_share_values() -> None:
-    Metrics().outbox(3, 1.0)
+    Metrics().outbox_measured(3, 1.0)
     assert _samples(Metrics()) == {}
