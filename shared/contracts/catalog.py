@@ -1,7 +1,7 @@
 """The catalogue: which facts exist, on which topic they travel, what they look like and who listens.
 
-Every process loads it, so nothing is read before it is asked for: topic files on the first question, a schema when
-its type is first used, a validator when the first message of its type comes by.
+Every process loads it, so nothing is read before it is asked for: topic files on the first question, a schema
+when its type is first used, a validator when the first message of its type comes by.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Catalog:
         load_document: Callable[[str], Schema],
     ) -> None:
         self._declarations = declarations
-        self._load_document = load_document
+        self.document = load_document
         self._schemas: dict[str, Schema] = {}
         self._validators: dict[str, Validator] = {}
         self._data_classes: dict[str, str] = {}
@@ -128,6 +128,10 @@ class Catalog:
         except KeyError:
             raise UnknownType(f"{event_type} is not declared in any topic") from None
 
+    def event_type(self, event_type: str) -> EventType:
+        """The declaration of a type. Raises UnknownType."""
+        return self._found(event_type)[1]
+
     def topic_of(self, event_type: str) -> str:
         """Name of the topic the type travels on. Raises UnknownType."""
         return self._found(event_type)[0].name
@@ -139,7 +143,7 @@ class Catalog:
     def schema(self, event_type: str) -> Schema:
         """The type's schema without references. Raises UnknownType."""
         if event_type not in self._schemas:
-            self._schemas[event_type] = dereferenced(self._found(event_type)[1].schema, self._load_document)
+            self._schemas[event_type] = dereferenced(self.event_type(event_type).schema, self.document)
         return self._schemas[event_type]
 
     def validator(self, event_type: str) -> Validator:
@@ -159,7 +163,7 @@ class Catalog:
 
     def dataschema(self, event_type: str) -> str:
         """The `ce_dataschema` header: `urn:crm:schema:sales/opportunity.won.v1`."""
-        return f"urn:crm:schema:{self._found(event_type)[1].schema.removesuffix('.json')}"
+        return f"urn:crm:schema:{self.event_type(event_type).schema.removesuffix('.json')}"
 
     def subscriptions(self, service: str) -> frozenset[str]:
         """The topics a service consumes."""
@@ -179,15 +183,18 @@ class Catalog:
 
 
 def _compiled(event_type: str, schema: Schema) -> Validator:
-    # fastjsonschema knows draft 7; the schemas use nothing that means something else there (a test sees to it).
+    # fastjsonschema knows draft 7; a test sees to it that the schemas use nothing that differs from it.
     check = fastjsonschema.compile(schema, use_default=False)
 
     def validate(data: Mapping[str, Any]) -> None:
         try:
             check(data)
         except fastjsonschema.JsonSchemaValueException as error:
-            field = error.name.removeprefix("data.")
-            raise ContractViolation(event_type, field, error.message.removeprefix(f"{error.name} ")) from None
+            place, reason = str(error.message).split(" ", 1)
+            if error.rule == "required":
+                missing = next(name for name in error.rule_definition if name not in error.value)
+                place, reason = f"{place}.{missing}", "is missing"
+            raise ContractViolation(event_type, place.removeprefix("data."), reason) from None
 
     return validate
 

@@ -1,8 +1,8 @@
 """JSON Schemas without references: what compilers, generators and the comparison with the last release read.
 
-The stored schemas use `$ref` (relative to the file) and, for facts that share a state, `allOf`. Both are resolved
-here, so that what comes out is plain: one object schema with `properties` and `required`, nullable members as a
-type list.
+The stored schemas use `$ref` (relative to the file) and, for facts that share a state, `allOf`. Both are
+resolved here, so that what comes out is plain: one object schema with `properties` and `required`, nullable
+members as a type list.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from posixpath import dirname, join, normpath
 from typing import Any
 
-__all__ = ["Schema", "dereferenced", "is_personal"]
+__all__ = ["Schema", "dereferenced", "follow", "is_personal"]
 
 Schema = dict[str, Any]
 
@@ -39,10 +39,12 @@ def is_personal(schema: Mapping[str, Any]) -> bool:
 
 def _resolve(schema: Schema, path: str, load: Callable[[str], Schema]) -> Schema:
     if "$ref" in schema:
-        target, target_path = _follow(schema["$ref"], path, load)
+        target, target_path = follow(schema["$ref"], path, load)
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         return {**_resolve(target, target_path, load), **_resolve(beside, path, load)}
-    resolved = {key: _resolve_keyword(key, value, path, load) for key, value in schema.items() if key != "allOf"}
+    resolved = {
+        key: _resolve_keyword(key, value, path, load) for key, value in schema.items() if key != "allOf"
+    }
     for part in reversed(schema.get("allOf", ())):
         resolved = _merged(_resolve(part, path, load), resolved)
     return _nullable_as_type_list(resolved)
@@ -52,7 +54,7 @@ def _resolve_keyword(keyword: str, value: Any, path: str, load: Callable[[str], 
     match keyword, value:
         case "properties", dict():
             return {name: _resolve(member, path, load) for name, member in value.items()}
-        case ("items" | "additionalProperties"), dict():
+        case (("items" | "additionalProperties"), dict()):
             return _resolve(value, path, load)
         case "anyOf", list():
             return [_resolve(member, path, load) for member in value]
@@ -60,7 +62,8 @@ def _resolve_keyword(keyword: str, value: Any, path: str, load: Callable[[str], 
             return value
 
 
-def _follow(reference: str, path: str, load: Callable[[str], Schema]) -> tuple[Schema, str]:
+def follow(reference: str, path: str, load: Callable[[str], Schema]) -> tuple[Schema, str]:
+    """The schema a `$ref` in the file at `path` points to, and the file it lies in. Raises KeyError."""
     file, _, pointer = reference.partition("#")
     target_path = normpath(join(dirname(path), file)) if file else path
     target = load(target_path)
@@ -70,7 +73,7 @@ def _follow(reference: str, path: str, load: Callable[[str], Schema]) -> tuple[S
 
 
 def _merged(base: Schema, own: Schema) -> Schema:
-    """`own` on top of `base`: a member that both describe is taken from `own`, which must be the narrower one."""
+    """`own` on top of `base`: what both describe is taken from `own`, the narrower one."""
     merged = {**base, **own}
     if "properties" in base:
         merged["properties"] = {**base["properties"], **own.get("properties", {})}
