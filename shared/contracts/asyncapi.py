@@ -1,7 +1,7 @@
 """The AsyncAPI 3.0 document of the bus, made from the catalogue that the code itself uses.
 
-Channels are topics, an operation is a service sending to or receiving from one, messages are CloudEvents 1.0 in
-Kafka's binary content mode: https://www.asyncapi.com/docs/reference/specification/v3.0.0
+Channels are topics, an operation is a service sending to or receiving from one, messages are CloudEvents 1.0
+in Kafka's binary content mode: https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def document(catalog: Catalog) -> dict[str, Any]:
         "info": {
             "title": "CRM suite",
             "version": VERSION,
-            "description": "What the services tell each other. Facts of one key arrive in order, at least once.",
+            "description": "What the services tell each other. Facts of one key arrive in order.",
         },
         "defaultContentType": "application/json",
         "servers": {

@@ -18,7 +18,15 @@ import yaml
 
 from shared.contracts.dereference import Schema, dereferenced, is_personal
 
-__all__ = ["Catalog", "ContractViolation", "EventType", "Topic", "UnknownType", "Validator", "declared_topic"]
+__all__ = [
+    "Catalog",
+    "ContractViolation",
+    "EventType",
+    "Topic",
+    "UnknownType",
+    "Validator",
+    "read_declarations",
+]
 
 HERE = Path(__file__).parent
 EVERY_TYPE = "*"
@@ -66,7 +74,7 @@ class Topic:
     consumers: Mapping[str, frozenset[str]]
 
 
-def declared_topic(declaration: Mapping[str, Any]) -> Topic:
+def _declared(declaration: Mapping[str, Any]) -> Topic:
     """The topic a YAML declaration describes. Raises KeyError naming a missing entry."""
     types = tuple(EventType(**entry) for entry in declaration["types"])
     names = frozenset(entry.type for entry in types)
@@ -110,7 +118,7 @@ class Catalog:
     @cached_property
     def topics(self) -> Mapping[str, Topic]:
         """Topic name to declaration, in alphabetical order."""
-        topics = map(declared_topic, self._declarations())
+        topics = map(_declared, self._declarations())
         return {topic.name: topic for topic in sorted(topics, key=lambda topic: topic.name)}
 
     @cached_property
@@ -201,10 +209,11 @@ def _compiled(event_type: str, schema: Schema) -> Validator:
 
 @cache
 def _packaged() -> Catalog:
-    return Catalog(lambda: _read_declarations(HERE / "topics"), _reader(HERE / "schemas"))
+    return Catalog(lambda: read_declarations(HERE / "topics"), _reader(HERE / "schemas"))
 
 
-def _read_declarations(folder: Path) -> Iterator[Mapping[str, Any]]:
+def read_declarations(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """The topic declarations in `folder`, in alphabetical order."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for file in sorted(folder.glob("*.yaml")):
         yield yaml.load(file.read_bytes(), Loader=loader)  # noqa: S506 - a safe loader either way
