@@ -1,7 +1,7 @@
 """Apache Kafka as a transport.
 
-Clients own threads, which do not survive a fork, and kafka-python does not notice two threads at one client: both
-are refused here. Every blocking call has a timeout of its own, because several defaults wait without bound.
+Clients own threads, which do not survive a fork, and kafka-python does not notice two threads at one client:
+both are refused here. Every blocking call has a timeout, because several defaults wait without bound.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ _REFUSALS = (
 class KafkaBus:
     """The cluster at `bootstrap` ("host:port", several separated by commas) as a transport.
 
-    A subscriber that gets nothing from a partition for `stall_seconds`, though records wait in it, reports itself
-    as unavailable, so that its owner makes a new one.
+    A subscriber that gets nothing from a partition for `stall_seconds`, though records wait in it, reports
+    the bus as unavailable, so that its owner makes a new one.
     """
 
     def __init__(self, bootstrap: str, *, stall_seconds: float = STALL_SECONDS) -> None:
@@ -98,15 +98,14 @@ class KafkaBus:
             *topics,
             group_id=group,
             client_id=group,
-            # Cooperative: a member that comes or goes moves the partitions that must move and the others go on
-            # being read; range and round robin stop every member for seconds. Only this one is named: with a
-            # second, eager one in the list the group would fall back to stopping everybody.
+            # Cooperative: when a member comes or goes, only the partitions that must move stop; range and
+            # round robin stop every member for seconds. An eager assignor beside it would make all eager.
             partition_assignment_strategy=[CooperativeStickyAssignor],
             # A killed member's partitions wait this long for another owner; heartbeats have their own thread.
             session_timeout_ms=10_000,
             heartbeat_interval_ms=3_000,
         )
-        return _KafkaSubscriber(consumer, topics, self._stall_seconds)
+        return _KafkaSubscriber(consumer, self._stall_seconds)
 
     def read(
         self, topic: str, *, since: datetime | None = None, key: str | None = None
@@ -142,7 +141,7 @@ class KafkaBus:
 
 
 def connect(client: Callable[..., Any], bootstrap: str, *arguments: Any, **settings: Any) -> Any:
-    """A kafka-python client of the cluster at `bootstrap`; its constructor looks for a broker for three seconds.
+    """A kafka-python client of the cluster at `bootstrap`, which is looked for for three seconds.
 
     Raises BusUnavailable when no broker answers.
     """
@@ -170,9 +169,9 @@ class _Owner:
 class _KafkaPublisher:
     """Sends in waves: of each key at most one record is on its way, so an earlier one can never be overtaken.
 
-    After a failure nothing is known about what the producer still holds, so it is replaced. A record it may yet
-    deliver is then a duplicate of one that is sent again, never an older one after a newer: the newer is sent only
-    when the older is acknowledged.
+    After a failure nothing is known about what the producer still holds, so it is replaced. What it may yet
+    deliver is a duplicate of what is sent again, never the first of an older record after a newer: the newer
+    is sent only when the older is acknowledged.
     """
 
     def __init__(self, make_producer: Callable[[], Any]) -> None:
@@ -266,14 +265,13 @@ def _outcome(error: Exception) -> Exception:
 class _KafkaSubscriber:
     """A member of a consumer group.
 
-    What was polled and what was stored are kept apart, so a commit that a rebalance made impossible can be made up
-    for once the partitions are settled. No rebalance listener: it would run on the client's own thread, where
-    committing fails, and a partition that moves loses at most a commit, which the next owner sees as duplicates.
+    What was polled and what was stored are kept apart, so a commit that a rebalance made impossible can be
+    made up for once the partitions are settled. There is no rebalance listener: it would run on the client's
+    own thread, where a commit raises, and all it could save is a few duplicates for the next owner.
     """
 
-    def __init__(self, consumer: Any, topics: Sequence[str], stall_seconds: float) -> None:
+    def __init__(self, consumer: Any, stall_seconds: float) -> None:
         self._consumer = consumer
-        self._topics = list(topics)
         self._owner = _Owner()
         self._polled: dict[Any, Any] = {}
         self._stored: dict[Any, Any] = {}
@@ -319,21 +317,21 @@ class _KafkaSubscriber:
         self._stored = {}
 
     def _forget_lost_partitions(self) -> None:
-        """A partition that moved away is the new owner's to commit; should it come back, its count starts anew."""
+        """A partition that moved away is its new owner's to commit; should it come back, it starts anew."""
         held = self._consumer.assignment()
         for kept in (self._polled, self._stored, self._committed):
             for partition in kept.keys() - held:
                 del kept[partition]
 
-    def lag(self) -> dict[str, int]:
+    def lag(self) -> dict[tuple[str, int], int]:
         self._owner.check()
-        waiting = dict.fromkeys(self._topics, 0)
+        waiting: dict[tuple[str, int], int] = {}
         try:
             for partition, end in self._ends().items():
                 start = self._committed.get(partition)
                 if start is None:
                     start = self._consumer.position(partition, timeout_ms=_REQUEST_MS) or 0
-                waiting[partition.topic] += max(0, end - start)
+                waiting[partition.topic, partition.partition] = max(0, end - start)
         except KafkaError as error:
             raise BusUnavailable(f"Kafka did not tell the lag: {error}") from error
         return waiting
@@ -363,8 +361,8 @@ class _KafkaSubscriber:
 class _StallWatch:
     """Tells which partitions have records waiting and have not moved for `seconds`.
 
-    Only time in which the consumer could have delivered counts: not while its owner stores, and not while full
-    batches come, since the fetcher may be busy with other partitions then. Times are monotonic seconds.
+    Only time in which the consumer could have delivered counts: not while its owner stores, and not while
+    full batches come, since other partitions may have their turn. Times are monotonic seconds.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -387,7 +385,7 @@ class _StallWatch:
             self._still.clear()
 
     def stalled(self, positions: Mapping[Any, tuple[int, int]], now: float) -> list[str]:
-        """The partitions that stand still. `positions`: next offset to deliver and end offset, by partition."""
+        """The partitions that stand still. `positions`: next offset to deliver and end offset of each."""
         self._checked_at = now
         before, self._still = self._still, {}
         for partition, (position, end) in positions.items():
@@ -431,7 +429,7 @@ def _read_to_the_end(
 
 
 def _seek(consumer: Any, partitions: Sequence[Any], since_ms: int | None) -> dict[Any, int]:
-    """Go to the first record, or the first at or after `since_ms`; the end offsets of the partitions not empty."""
+    """Go to the first record, or the first from `since_ms` on; the end offsets where there is one."""
     if not partitions:
         return {}
     starts: dict[Any, int | None] = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS)
