@@ -44,7 +44,8 @@ def mint(
     header: dict[str, Any] | None = None,
     **claims: Any,
 ) -> str:
-    """A signed access token, good for ten minutes. `claims` replace or add to the usual ones; None removes one."""
+    """A signed access token, good for ten minutes. `claims` replace or add to the usual ones; None removes
+    one."""
     now = int(time.time())
     signer = key or signing_key()
     body: dict[str, Any] = {

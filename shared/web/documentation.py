@@ -1,0 +1,145 @@
+"""The OpenAPI document at `/openapi.json`, a page that renders it at `/docs`, and the pages of the problem
+types."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import flask
+import flask_smorest
+import orjson
+from flask import Flask, Response
+from flask_smorest.utils import prepare_response
+
+from shared.web import fields
+from shared.web.problems import page
+from shared.web.schema import Schema
+
+__all__ = ["Api", "blueprint", "document"]
+
+_FILES = {
+    "docs.html": "text/html; charset=utf-8",
+    "docs.js": "text/javascript; charset=utf-8",
+    "docs.css": "text/css; charset=utf-8",
+}
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+)
+
+
+class FieldProblem(Schema):
+    """One wrong field."""
+
+    pointer = fields.String(
+        required=True, metadata={"description": "JSON pointer (RFC 6901) into the request."}
+    )
+    detail = fields.String(required=True)
+
+
+class Problem(Schema):
+    """RFC 9457 problem document."""
+
+    type = fields.String(
+        required=True, metadata={"format": "uri-reference", "description": "The documented kind."}
+    )
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True, metadata={"description": "What to do."})
+    instance = fields.String(required=True, metadata={"format": "uri-reference"})
+    trace_id = fields.String(required=True)
+    errors = fields.List(fields.Nested(FieldProblem))
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc]
+    """flask-smorest's documentation, with our fields and problem documents; its error handling is not
+    used."""
+
+    ERROR_SCHEMA = Problem
+
+    def __init__(self, app: Flask, title: str) -> None:
+        app.config.update(API_TITLE=title, API_VERSION="v1", OPENAPI_VERSION="3.1.0")
+        super().__init__(app)
+
+    def _init_spec(self, **options: Any) -> None:
+        bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        super()._init_spec(
+            components={"securitySchemes": {"bearer": bearer}},
+            security=[{"bearer": []}],
+            **options,
+        )
+        for kind, openapi_type, openapi_format in (
+            (fields.Id, "string", "uuid"),
+            (fields.Timestamp, "string", "date-time"),
+            (fields.Decimal, "string", "decimal"),
+            (fields.Email, "string", "email"),
+            (fields.MoneyField, "object", None),
+        ):
+            self.register_field(kind, openapi_type, openapi_format)
+        self.ma_plugin.converter.add_attribute_function(_money_members)
+
+    def _register_error_handlers(self) -> None:
+        """Errors are answered by `shared.web.problems`."""
+
+    def _register_responses(self) -> None:
+        response = {
+            "description": "The request was refused; the problem document says why.",
+            "schema": Problem,
+        }
+        prepare_response(response, self.spec, "application/problem+json")
+        self.spec.components.response(self.DEFAULT_ERROR_RESPONSE_NAME, response, lazy=True)
+
+
+def _money_members(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    if not isinstance(field, fields.MoneyField):
+        return {}
+    return {
+        "properties": {
+            "amount": {"type": "string", "examples": ["1250.00"]},
+            "currency": {"type": "string", "description": "ISO 4217", "examples": ["EUR"]},
+        },
+        "required": ["amount", "currency"],
+        "additionalProperties": False,
+    }
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The OpenAPI document of `app`."""
+    api: Api = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
+    found: dict[str, Any] = api.spec.to_dict()
+    return found
+
+
+blueprint = flask.Blueprint("documentation", __name__)
+
+
+@blueprint.get("/openapi.json")
+def openapi_json() -> Response:
+    """The OpenAPI document."""
+    app = flask.current_app
+    if "crm.openapi" not in app.extensions:
+        app.extensions["crm.openapi"] = orjson.dumps(document(app))
+    return Response(app.extensions["crm.openapi"], content_type="application/json")
+
+
+@blueprint.get("/docs")
+def docs() -> Response:
+    """The page that renders the document."""
+    return _file("docs.html")
+
+
+@blueprint.get("/docs/<name>")
+def docs_file(name: str) -> Response:
+    """A file of that page."""
+    return _file(name) if name in _FILES else flask.abort(404)
+
+
+@blueprint.get("/problems/<slug>")
+def problem(slug: str) -> Response:
+    """What a problem type means."""
+    return page(slug) or flask.abort(404)
+
+
+def _file(name: str) -> Response:
+    content = files("shared.web").joinpath("pages", name).read_bytes()
+    return Response(content, content_type=_FILES[name], headers={"Content-Security-Policy": _PAGE_POLICY})

@@ -1,0 +1,114 @@
+"""Idempotency keys: an equal POST sent again gets the first answer, and has no second effect.
+
+The key is written by the unit of work in the transaction that makes the effect; the answer is added right
+after. An advisory lock that lives as long as that transaction keeps an equal request out meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, request
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.db.plumbing import IDEMPOTENCY_KEYS
+from shared.db.unit_of_work import IdempotencyClaim
+from shared.web.context import RequestContext, unit_of_work
+from shared.web.problems import AnswerLost, BadRequest, IdempotencyConflict, IdempotencyKeyReused
+
+__all__ = ["KEPT_FOR", "claim_request", "keep_answer"]
+
+_log = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(hours=24)
+# Longer than any request can take; until then a row without an answer belongs to a request that is still at
+# work.
+_ANSWER_WITHIN = timedelta(seconds=30)
+_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
+_KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+
+
+def claim_request(context: RequestContext, key: str) -> tuple[IdempotencyClaim, Response | None]:
+    """Claim `key` for the request at work. The second value is the answer to send when it was answered
+    before.
+
+    Raises IdempotencyConflict (in progress), IdempotencyKeyReused (other request), AnswerLost, BadRequest.
+    """
+    if not _KEY.fullmatch(key):
+        raise BadRequest("An Idempotency-Key is 1 to 255 printable characters without spaces and commas.")
+    claim = IdempotencyClaim(_client(context), key, _fingerprint())
+    uow = unit_of_work()
+    session = uow.session
+    lock = hashlib.sha256(f"{claim.client}\x00{claim.key}".encode()).digest()
+    number = int.from_bytes(lock[:8], "big", signed=True)
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(number))):
+        raise _in_progress()
+    table = IDEMPOTENCY_KEYS.c
+    row = session.execute(
+        select(IDEMPOTENCY_KEYS).where(table.client == claim.client, table.key == claim.key)
+    ).one_or_none()
+    if row is not None and row.created_at <= uow.clock.now() - KEPT_FOR:
+        session.execute(delete(IDEMPOTENCY_KEYS).where(table.client == claim.client, table.key == claim.key))
+        row = None
+    if row is None:
+        uow.idempotency = claim
+        return claim, None
+    return claim, _replay(row, claim, is_recent=row.created_at > uow.clock.now() - _ANSWER_WITHIN)
+
+
+def _replay(row: Any, claim: IdempotencyClaim, *, is_recent: bool) -> Response:
+    if row.fingerprint != claim.fingerprint:
+        raise IdempotencyKeyReused("Use a new Idempotency-Key for a different request.")
+    if row.status is None:
+        if is_recent:
+            raise _in_progress()
+        raise AnswerLost(
+            "The request took effect. Read the records named in effects instead of sending it again.",
+            effects=row.effects,
+        )
+    return Response(row.answer, row.status, {**row.answer_headers, "Idempotency-Replayed": "true"})
+
+
+def keep_answer(claim: IdempotencyClaim, answer: Response) -> None:
+    """Add the answer to the claim, in a transaction of its own. A failure is logged only: the effect is
+    made."""
+    if answer.status_code >= 400 or answer.is_streamed:
+        return
+    kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+    table = IDEMPOTENCY_KEYS.c
+    session = unit_of_work().session
+    try:
+        # Drops whatever the view read or left behind; only this statement may be committed here.
+        session.rollback()
+        session.execute(
+            update(IDEMPOTENCY_KEYS)
+            .where(
+                table.client == claim.client, table.key == claim.key, table.fingerprint == claim.fingerprint
+            )
+            .values(status=answer.status_code, answer_headers=kept, answer=answer.get_data())
+        )
+        session.commit()
+    except SQLAlchemyError:
+        session.rollback()
+        _log.warning("the answer to an idempotent request could not be kept", exc_info=True)
+
+
+def _in_progress() -> IdempotencyConflict:
+    return IdempotencyConflict(
+        "The first request with this key is at work; ask again.", headers={"Retry-After": "1"}
+    )
+
+
+def _client(context: RequestContext) -> str:
+    if context.principal is None:
+        return f"door {request.remote_addr}"
+    return f"{context.principal.client_id} {context.principal.subject}"
+
+
+def _fingerprint() -> bytes:
+    head = f"{request.method}\x00{request.full_path}\x00".encode()
+    return hashlib.sha256(head + request.get_data(cache=True)).digest()
