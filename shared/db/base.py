@@ -52,7 +52,8 @@ def money(name: str, *, nullable: bool = False) -> Composite[Any]:
     """Two columns, `<name>` and `<name>_currency`, read and written as one `Money` (None when nullable)."""
     return composite(
         lambda amount, currency: None if amount is None else Money.of(amount, currency),
-        mapped_column(name, Numeric(19, 4), nullable=nullable),
+        # The attribute is the composite's; the column of the same name gets a key of its own.
+        mapped_column(name, Numeric(19, 4), key=f"{name}_amount", nullable=nullable),
         mapped_column(f"{name}_currency", CHAR(3), nullable=nullable),
     )
 

@@ -74,6 +74,10 @@ class Money:
         """Nothing, in `currency`."""
         return cls.of(0, currency)
 
+    def __composite_values__(self) -> tuple[Decimal, str]:
+        """The two columns that SQLAlchemy stores an amount in."""
+        return self.amount, self.currency
+
     def _same(self, other: Money) -> None:
         if self.currency != other.currency:
             raise CurrencyMismatch(f"{self.currency} and {other.currency} do not mix")
