@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 
@@ -18,6 +18,8 @@ from psycopg import sql
 
 from deploy.local.postgres import EPHEMERAL, Cluster
 from deploy.local.problems import free_port
+from shared.db.migrations import migrate
+from shared.messaging.postgres_bus import create_log
 from shared.testing.run_directory import once_per_run, run_directory
 
 __all__ = [
@@ -104,22 +106,14 @@ def _start_server() -> int:
     return port
 
 
-def _migrate_plumbing(_: str, url: str) -> None:
-    plumbing = import_module("shared.db.plumbing")
-    engine = import_module("shared.db.engine").make_engine(url, application="template")
-    plumbing.METADATA.create_all(engine)
-    engine.dispose()
-
-
-def _migrate_bus(_: str, url: str) -> None:
-    import_module("shared.messaging.postgres_bus").create_log(url)
-
-
 def _migrate_service(service: str, url: str) -> None:
-    raise RuntimeError((service, url))
+    migrate(url, import_module(f"services.{service}.wiring").SERVICE.migrations)
 
 
-_MIGRATIONS = {_PLUMBING: _migrate_plumbing, _BUS: _migrate_bus}
+_MIGRATIONS: Mapping[str, Callable[[str, str], None]] = {
+    _PLUMBING: lambda _, url: migrate(url, None),
+    _BUS: lambda _, url: create_log(url),
+}
 
 
 @pytest.fixture(scope="session")
