@@ -54,6 +54,11 @@ class Broker:
 
         Raises ``LocalProblem``: no Java 17 or Maven, port in use, disk full, no start within a minute.
         """
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """The first half of ``start``: everything but the waiting."""
         libraries = broker_libraries()
         self.data.mkdir(parents=True, exist_ok=True)
         require_free_disk(self.data)
@@ -73,7 +78,18 @@ class Broker:
                 start_new_session=True,
             )
         (self.data / "broker.pid").write_text(str(process.pid))
-        self._wait_until_it_listens(process)
+
+    def wait(self) -> None:
+        """The second half of ``start``: return once the broker accepts connections."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process() is None:
+                raise self._problem()
+            if _listens(self.port):
+                return
+            time.sleep(0.05)
+        self.kill()
+        raise LocalProblem(f"Kafka did not listen within {_START_SECONDS:.0f} s: {self.log} says why.")
 
     def stop(self) -> None:
         """Stop cleanly; does nothing when not running."""
@@ -135,17 +151,6 @@ class Broker:
         if made.returncode != 0:
             shutil.rmtree(self.data / "log", ignore_errors=True)
             raise self._problem()
-
-    def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise self._problem()
-            if _listens(self.port):
-                return
-            time.sleep(0.05)
-        self.kill()
-        raise LocalProblem(f"Kafka did not listen within {_START_SECONDS:.0f} s: {self.log} says why.")
 
     def _problem(self) -> LocalProblem:
         if "No space left on device" in self.log.read_text(errors="replace")[-8_000:]:

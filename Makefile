@@ -1,0 +1,66 @@
+# `make help` lists what there is. Needs Python 3.11 or newer and make; everything else goes into .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint format contracts bench import token status stop psql clean
+
+PYTHON ?= python3
+BUS ?= postgres
+PORTS ?= 0
+RUN := .venv/bin/python
+LOCAL := $(RUN) -m deploy.local
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/ready ## Make .venv with everything pinned in requirements.lock
+
+.venv/ready: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or newer is needed: install it, or name one with \`make PYTHON=/path/to/python3.11\`." >&2; exit 1; }
+	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check uv; } || { echo "The packages for .venv could not be installed: the lines above say why." >&2; exit 1; }
+	@.venv/bin/uv pip install -q --python .venv/bin/python -r requirements.lock
+	@touch $@
+
+run: setup ## Start the suite and stay with it until Ctrl-C (BUS=kafka, KAFKA_BOOTSTRAP=host:port, PORTS=1000)
+	@$(LOCAL) --bus $(BUS) --ports $(PORTS)
+
+demo: setup ## Drive the main flow through the running suite and print what happens (JSON=FILE writes it too)
+	@$(RUN) -m deploy.local.demo $(if $(JSON),--json $(JSON))
+
+test: setup ## Run all tests (ARGS="tests/sales -k win" for some)
+	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
+
+lint: setup ## Check style, types, layers and contracts
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(RUN) -m shared.contracts check
+
+format: setup ## Format the code
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+contracts: setup ## Write the documents that are generated from topics, schemas and examples
+	@$(RUN) -m shared.contracts build
+
+bench: setup ## Measure, beside a raw baseline, and write bench/results/latest.json
+	@$(RUN) -m bench
+
+import: setup ## Load a folder of CSV files through the running suite's APIs (DATA=DIR)
+	@$(RUN) -m deploy.local.import_data $(DATA)
+
+token: setup ## Print a bearer token of the administrator (make -s token)
+	@$(LOCAL) token
+
+status: setup ## Show the processes of the running suite
+	@$(LOCAL) status
+
+stop: setup ## Stop the suite that runs in another terminal
+	@$(LOCAL) stop
+
+psql: setup ## Open psql on a service's database (SERVICE=sales)
+	@$(LOCAL) psql $(SERVICE)
+
+clean: ## Delete the suite's data and the virtual environment
+	@test ! -e .crm/run.json || $(LOCAL) stop
+	rm -rf .crm .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis
