@@ -23,7 +23,6 @@ _CONSTRAINTS = (
     "additionalProperties",
     "anyOf",
     "const",
-    "contentEncoding",
     "format",
     "maxItems",
     "maxLength",
