@@ -12,21 +12,24 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, any_, false, func, literal, or_, select, true, union
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.access.principal import Principal
 from shared.access.tables import PRINCIPALS, TEAMS
 
 __all__ = ["colleagues", "reach_filter"]
 
+Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+
 
 def reach_filter(
     principal: Principal,
     permission: str,
     *,
-    owner: ColumnElement[Any],
-    collaborators: ColumnElement[Any] | None = None,
-    account: ColumnElement[Any] | None = None,
-    contact: ColumnElement[Any] | None = None,
+    owner: Column,
+    collaborators: Column | None = None,
+    account: Column | None = None,
+    contact: Column | None = None,
 ) -> ColumnElement[bool]:
     """The condition under which `principal` may do `permission` to a row.
 
@@ -46,9 +49,7 @@ def reach_filter(
             return false()
 
 
-def _own(
-    me: uuid.UUID, owner: ColumnElement[Any], collaborators: ColumnElement[Any] | None
-) -> ColumnElement[bool]:
+def _own(me: uuid.UUID, owner: Column, collaborators: Column | None) -> ColumnElement[bool]:
     if collaborators is None:
         return owner == me
     member = [me] if isinstance(collaborators.type, ARRAY) else [str(me)]
@@ -58,8 +59,8 @@ def _own(
 def _portal(
     principal: Principal,
     permission: str,
-    account: ColumnElement[Any] | None,
-    contact: ColumnElement[Any] | None,
+    account: Column | None,
+    contact: Column | None,
 ) -> ColumnElement[bool]:
     if account is None or not principal.may(permission):
         return false()

@@ -19,6 +19,7 @@ from shared.messaging.kafka import KafkaBus
 from shared.messaging.loop import Loop
 from shared.messaging.postgres_bus import PostgresBus
 from shared.messaging.relay import Relay
+from shared.messaging.replay_command import REPLAY, ReplayCall
 from shared.messaging.timers import TimerHandler, fire_due
 from shared.messaging.transport import Transport
 from shared.messaging.worker import Worker
@@ -131,7 +132,9 @@ class BusProcess:
             )
         if service.timers:
             loops.append(_TimerLoop(runtime, service.timers))
-        calls = service.commands(runtime)
+        calls = dict(service.commands(runtime))
+        if topics:
+            calls[REPLAY] = ReplayCall(runtime, lambda: open_transport(settings))
         if calls:
             commands = [_CommandLoop(runtime, calls, f"commands {n}") for n in range(self.COMMAND_THREADS)]
             listeners["outside_commands"] = commands[0]

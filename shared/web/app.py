@@ -16,7 +16,7 @@ from shared.db.unit_of_work import UnitOfWork
 from shared.observability.metrics import metrics
 from shared.observability.traces import server_span
 from shared.service import Runtime
-from shared.web import documentation, health, problems
+from shared.web import bus_api, documentation, health, problems
 from shared.web.application import Application, Subjects
 from shared.web.blueprint import Blueprint, UndeclaredRoute
 from shared.web.bodies import MAX_BODY
@@ -46,12 +46,14 @@ def create_app(
     blueprints: Iterable[Blueprint],
     *,
     open_prefixes: tuple[str, ...] = (),
+    has_bus: bool = True,
     policy: Policy | None = None,
 ) -> Flask:
     """The web application of one service.
 
     `open_prefixes`: addresses beside `/public/v1` below which routes may be PUBLIC (an OAuth server has
     some). `policy` replaces the suite's own in tests. Nothing is connected here.
+    `has_bus`: mount `/v1/bus`.
 
     Raises UndeclaredRoute when a route does not say who may use it, names an unknown permission, or is public
     where it may not be; ValueError for a rate that cannot be read.
@@ -63,7 +65,7 @@ def create_app(
     app.extensions["crm"] = _application(runtime, policy or Policy.load())
     problems.install(app)
     api = documentation.Api(app, f"CRM {name}")
-    for blueprint in blueprints:
+    for blueprint in (*blueprints, *([bus_api.blueprint] if has_bus else [])):
         api.register_blueprint(blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(documentation.blueprint)
@@ -83,6 +85,7 @@ def _application(runtime: Runtime, policy: Policy) -> Application:
     )
     outbox = runtime.outbox()
     return Application(
+        group=service.group,
         policy=policy,
         clock=runtime.clock,
         tokens=TokenVerifier(

@@ -71,9 +71,10 @@ class Subjects:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One application's parts. `new_unit_of_work` opens one on a session of its own;
-    `readiness` says whether the database is reachable and migrated, and if not, why."""
+    """One application's parts. `group` is the service's consumer group. `new_unit_of_work` opens one on a
+    session of its own; `readiness` says whether the database is reachable and migrated, and if not, why."""
 
+    group: str
     policy: Policy
     clock: Clock
     tokens: TokenVerifier

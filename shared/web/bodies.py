@@ -42,7 +42,7 @@ def json_body() -> Any:
 
 def _check_depth(body: Any) -> None:
     level = [body]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             item
             for value in level

@@ -32,6 +32,7 @@ __all__ = [
     "Id",
     "Integer",
     "List",
+    "MoneyColumns",
     "MoneyField",
     "Nested",
     "Phone",
@@ -180,6 +181,17 @@ class MoneyField(Field[Money]):
         if self._min is not None and money.amount < self._min:
             raise ValidationError({"amount": [f"Must be at least {self._min}."]})
         return money
+
+
+class MoneyColumns(Field[Money]):
+    """Out only: money of a listed row, from its columns `<name>` and `<name>_currency`."""
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(dump_only=True, allow_none=True, **kwargs)
+        self._currency = f"{name}_currency"
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, str] | None:
+        return None if value is None else Money.of(value, getattr(obj, self._currency)).to_data()
 
 
 class Text(String):
