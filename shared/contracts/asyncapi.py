@@ -33,7 +33,7 @@ COMMON_HEADERS = {
 OPTIONAL_HEADERS = {"ce_causationid", "traceparent"}
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """YAML without anchors: equal parts are written out."""
 
     def ignore_aliases(self, data: object) -> bool:
