@@ -1,0 +1,1 @@
+"""Accounts: the companies we sell to, their place in a hierarchy and their addresses."""

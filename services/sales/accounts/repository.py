@@ -1,0 +1,33 @@
+"""Get and find accounts."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import literal, select
+
+from services.sales.accounts.model import MAX_DEPTH, Account
+from shared.db.repository import Repository
+
+__all__ = ["Accounts"]
+
+
+class Accounts(Repository[Account]):
+    """The accounts of one session."""
+
+    model = Account
+
+    def with_external_id(self, external_id: str) -> Account | None:
+        """The account that an import knows as `external_id`."""
+        return self.session.scalar(select(Account).where(Account.external_id == external_id))
+
+    def ancestors(self, account_id: uuid.UUID) -> list[uuid.UUID]:
+        """The account itself, its parent, and so on up; at most one more than a hierarchy may be deep."""
+        chain = select(Account.id, Account.parent_id, literal(1).label("depth")).where(Account.id == account_id)
+        up = chain.cte("up", recursive=True)
+        up = up.union_all(
+            select(Account.id, Account.parent_id, up.c.depth + 1).where(
+                Account.id == up.c.parent_id, up.c.depth <= MAX_DEPTH
+            )
+        )
+        return list(self.session.scalars(select(up.c.id).order_by(up.c.depth)))

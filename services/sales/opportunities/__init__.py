@@ -1,0 +1,1 @@
+"""Opportunities: deals on their way from first contact to won or lost."""

@@ -1,0 +1,69 @@
+"""Draft, change, publish and archive pipelines."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from services.sales.pipelines.model import Pipeline
+from services.sales.pipelines.repository import Pipelines
+from services.sales.sales_policy import DEFAULT_STAGES
+from shared.db.unit_of_work import UnitOfWork
+
+__all__ = ["archive_pipeline", "draft_pipeline", "edit_pipeline", "install_default_pipeline", "publish_pipeline"]
+
+
+def draft_pipeline(values: Mapping[str, Any], uow: UnitOfWork) -> Pipeline:
+    """Draft the first or the next version of a pipeline. Raises StageKeysClash."""
+    with uow:
+        pipelines = Pipelines(uow.session)
+        return pipelines.add(Pipeline.draft(values, pipelines.last_version(values["name"]) + 1))
+
+
+def edit_pipeline(
+    pipeline_id: uuid.UUID, changes: Mapping[str, Any], uow: UnitOfWork, *, expected_version: int
+) -> Pipeline:
+    """Change a draft. Raises NotFound, Stale, IllegalState, StageKeysClash."""
+    with uow:
+        pipeline = Pipelines(uow.session).get(pipeline_id, expected_version=expected_version)
+        pipeline.edit(changes)
+        return pipeline
+
+
+def publish_pipeline(pipeline_id: uuid.UUID, uow: UnitOfWork, *, expected_version: int | None) -> Pipeline:
+    """Make a draft the active version; the one before it is archived. Raises NotFound, Stale, IllegalState."""
+    with uow:
+        pipelines = Pipelines(uow.session)
+        pipeline = pipelines.get(pipeline_id, expected_version=expected_version)
+        earlier = pipelines.active_version_of(pipeline.name)
+        if earlier is not None and earlier is not pipeline:
+            earlier.archive(uow.clock.now())
+            # A unique index allows one active version: the old one has to make room first.
+            uow.flush()
+        pipeline.publish(uow.clock.now())
+        return pipeline
+
+
+def archive_pipeline(pipeline_id: uuid.UUID, uow: UnitOfWork, *, expected_version: int) -> Pipeline:
+    """Take a pipeline out of use for new deals. Raises NotFound, Stale, IllegalState."""
+    with uow:
+        pipeline = Pipelines(uow.session).get(pipeline_id, expected_version=expected_version)
+        pipeline.archive(uow.clock.now())
+        return pipeline
+
+
+def install_default_pipeline(uow: UnitOfWork) -> Pipeline:
+    """The pipeline that ships with the suite, published, where no version of it is there yet."""
+    with uow:
+        pipelines = Pipelines(uow.session)
+        existing = pipelines.active_version_of("Standard")
+        if existing is not None:
+            return existing
+        values = {
+            "name": "Standard",
+            "win_requires": "nothing",
+            "on_accept": "win",
+            "stages": [dict(stage) for stage in DEFAULT_STAGES],
+        }
+        return publish_pipeline(draft_pipeline(values, uow).id, uow, expected_version=None)
