@@ -1,8 +1,8 @@
 """Errors that mean something to the caller. Which HTTP status one becomes is decided in `shared.web`.
 
-A slice derives its own errors from these kinds and names its problem type: the slug under which the error is
-documented. Message handlers treat every `DomainError` as permanent (trying again gives the same answer) unless
-it is `Retriable`; any other exception is taken as unknown and is retried.
+A slice derives its own errors from these kinds and names its problem type: the slug under which the error
+is documented. Message handlers treat a `DomainError` as permanent (trying again gives the same answer) unless
+it is `Retriable` or a lost race (`Stale`); any other exception is taken as unknown and is retried.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Stale(DomainError):
 
 
 class Invalid(DomainError):
-    """The values do not hold together. `errors`: a list of `{"pointer": "/lines/0/quantity", "detail": ...}`."""
+    """The values do not hold together. `errors`: a list of
+    `{"pointer": "/lines/0/quantity", "detail": ...}`."""
 
     problem = "invalid"
     title = "Some values are not valid"
@@ -110,5 +111,5 @@ class Unavailable(Retriable):
         self.retry_after = retry_after
 
 
-class Permanent(Exception):  # noqa: N818 - reads as what it marks
+class Permanent(Exception):
     """Raised by message handlers: trying again cannot help."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -27,7 +27,10 @@ class Event:
 
 
 def to_data(value: Any) -> Any:
-    """`value` in wire form: money as an object, decimals as strings, times in RFC 3339 UTC, ids as strings."""
+    """`value` in wire form: money as an object, decimals as strings, times in RFC 3339 UTC, ids as strings.
+
+    Raises TypeError for what has no exact form, a float among them, and ValueError for a time without a zone.
+    """
     match value:
         case None | bool() | int() | str():
             return value
@@ -38,11 +41,13 @@ def to_data(value: Any) -> Any:
         case Decimal():
             return format(value, "f")
         case datetime():
-            return value.isoformat().replace("+00:00", "Z")
+            if value.tzinfo is None:
+                raise ValueError(f"{value} has no time zone")
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
         case dict():
-            return {key: to_data(item) for key, item in value.items()}
+            return {str(key): to_data(item) for key, item in value.items()}
         case list() | tuple():
             return [to_data(item) for item in value]
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):

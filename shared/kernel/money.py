@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from fractions import Fraction
 
 __all__ = ["MINOR_UNITS", "CurrencyMismatch", "Money", "allocate", "minor_units", "round_minor"]
 
@@ -16,12 +17,12 @@ _EXPONENTS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
     3: "BHD IQD JOD KWD LYD OMR TND",
     2: (
-        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF"
-        " CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF"
-        " IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR"
-        " MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD"
-        " SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER"
-        " ZAR ZMW ZWG"
+        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
+        "CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD "
+        "HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD "
+        "MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON "
+        "RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD "
+        "TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
     ),
 }
 MINOR_UNITS: dict[str, int] = {
@@ -43,8 +44,26 @@ def minor_units(currency: str) -> int:
 
 
 def round_minor(amount: Decimal, currency: str) -> Decimal:
-    """`amount` rounded half up (away from zero on a tie) to the minor unit of `currency`."""
-    return amount.quantize(_QUANTA[minor_units(currency)], rounding=ROUND_HALF_UP)
+    """`amount` rounded half up (away from zero on a tie) to the minor unit of `currency`.
+
+    Raises ValueError for what is not finite or has more than 26 digits.
+    """
+    quantum = _QUANTA[minor_units(currency)]
+    try:
+        rounded = amount.quantize(quantum, rounding=ROUND_HALF_UP)
+    except InvalidOperation:
+        raise ValueError(f"{amount} is no amount of money") from None
+    # There is no negative nothing: "-0.00" would be another text for the same amount.
+    return rounded if rounded else abs(rounded)
+
+
+def _exact(figure: Decimal | int | str) -> Decimal:
+    if isinstance(figure, float):
+        raise ValueError("a float is not exact, so it is no amount of money")
+    try:
+        return Decimal(figure)
+    except (InvalidOperation, TypeError):
+        raise ValueError(f"{figure!r} is no amount of money") from None
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -66,8 +85,8 @@ class Money:
 
     @classmethod
     def of(cls, amount: Decimal | int | str, currency: str) -> Money:
-        """Money from an unrounded figure: rounds half up to the minor unit."""
-        return cls(round_minor(Decimal(amount), currency), currency)
+        """Money from an unrounded figure: rounds half up to the minor unit. Raises ValueError."""
+        return cls(round_minor(_exact(amount), currency), currency)
 
     @classmethod
     def zero(cls, currency: str) -> Money:
@@ -109,24 +128,31 @@ class Money:
     @classmethod
     def from_data(cls, data: dict[str, str]) -> Money:
         """The reverse of `to_data`. Raises ValueError on anything that is not exact money."""
-        return cls(Decimal(data["amount"]), data["currency"])
+        try:
+            amount, currency = data["amount"], data["currency"]
+        except (KeyError, TypeError):
+            raise ValueError("money has an amount and a currency") from None
+        return cls(_exact(amount), currency)
 
 
 def allocate(total: Money, weights: Sequence[Decimal | int]) -> list[Money]:
     """Split `total` by `weights` without losing a minor unit.
 
     Largest remainder (Hamilton's method): floors first, left-over units to the largest remainders, ties to
-    the earlier position. Raises ValueError when no weight is positive.
+    the earlier position. A negative total is split as its positive mirror image, so that a credit takes back
+    what was charged. Raises ValueError when a weight is negative or none is positive.
     """
-    weight_sum = sum((Decimal(w) for w in weights), Decimal(0))
-    if weight_sum <= 0:
-        raise ValueError("the weights must add up to more than zero")
-    quantum = _QUANTA[minor_units(total.currency)]
-    units = total.amount / quantum
-    exact = [units * Decimal(w) / weight_sum for w in weights]
-    floors = [share.to_integral_value(rounding=ROUND_FLOOR) for share in exact]
-    left_over = int(units - sum(floors))
-    by_remainder = sorted(range(len(exact)), key=lambda i: (floors[i] - exact[i], i))
+    exact = [Fraction(weight) for weight in weights]
+    weight_sum = sum(exact)
+    if weight_sum <= 0 or min(exact) < 0:
+        raise ValueError("weights are not negative and add up to more than zero")
+    decimals = minor_units(total.currency)
+    units = int(total.amount.scaleb(decimals))
+    sign = -1 if units < 0 else 1
+    shares = [abs(units) * weight / weight_sum for weight in exact]
+    floors = [int(share) for share in shares]
+    left_over = abs(units) - sum(floors)
+    by_remainder = sorted(range(len(shares)), key=lambda i: (floors[i] - shares[i], i))
     for i in by_remainder[:left_over]:
         floors[i] += 1
-    return [Money(floor * quantum, total.currency) for floor in floors]
+    return [Money(Decimal(sign * floor).scaleb(-decimals), total.currency) for floor in floors]
