@@ -1,1 +1,1 @@
-"""The only place that opens engines: sessions, the declarative base, the unit of work, listings, migrations."""
+"""The only place that opens engines: sessions, declarative base, unit of work, listings, migrations."""

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, tuple_
@@ -39,7 +39,8 @@ def one_of(column: Any) -> Condition:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`items` are rows (attribute access by column name); `next` resumes after the last one, None at the end."""
+    """`items` are rows (attribute access by column name); `next` resumes after the last one, None at the
+    end."""
 
     items: Sequence[Row[Any]]
     next: list[str] | None
@@ -75,7 +76,7 @@ class Listing:
         arguments: Mapping[str, Any],
         *where: ColumnElement[bool],
     ) -> Page:
-        """One page. `arguments`: filter values by name, `sort`, `limit`, `cursor` (values of an earlier `next`).
+        """One page. `arguments`: filter values by name, `sort`, `limit`, `cursor` (an earlier `next`).
 
         Raises ValueError when the cursor does not fit the sort.
         """
@@ -104,10 +105,13 @@ class Listing:
         columns = (sort_column, self.key)
         if len(cursor) != len(columns):
             raise ValueError("the cursor does not belong to this list")
-        return [
-            _PARSERS[column.type.python_type](value)
-            for column, value in zip(columns, cursor, strict=True)
-        ]
+        try:
+            return [
+                _PARSERS[column.type.python_type](value)
+                for column, value in zip(columns, cursor, strict=True)
+            ]
+        except InvalidOperation as error:
+            raise ValueError("the cursor does not belong to this list") from error
 
 
 def _text(value: Any) -> str:

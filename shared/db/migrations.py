@@ -1,7 +1,7 @@
 """Migrations: the library's own tables first, then the service's; one runner for all services.
 
-A migration runs against the code that was deployed before it: expand, backfill, contract. It waits at most 4 s for a
-lock, so that it fails rather than queue the whole service behind it.
+A migration runs against the code that was deployed before it: expand, backfill, contract. It waits at most
+4 s for a lock, so that it fails rather than queue the whole service behind it.
 """
 
 from __future__ import annotations

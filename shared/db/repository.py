@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from shared.db.base import AggregateRoot
@@ -28,7 +28,7 @@ class Repository(Generic[A]):
         self, aggregate_id: uuid.UUID, *, where: ColumnElement[bool] | None = None, lock: bool = False
     ) -> A | None:
         """The aggregate, or None. `where`: what the caller may see; `lock`: hold its row until commit."""
-        query = select(self.model).where(self.model.id == aggregate_id)  # type: ignore[attr-defined]
+        query: Select[Any] = select(self.model).where(self.model.id == aggregate_id)  # type: ignore[attr-defined]
         if where is not None:
             query = query.where(where)
         if lock:

@@ -1,15 +1,15 @@
-"""The unit of work: aggregates, the facts they recorded, timers, outside commands and audit in one transaction."""
+"""The unit of work: aggregates, their facts, timers, outside commands and audit in one transaction."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -27,6 +27,7 @@ __all__ = ["IdempotencyClaim", "UnitOfWork"]
 
 _INSERT_AUDIT = insert(AUDIT_ENTRIES)
 _INSERT_CLAIM = insert(IDEMPOTENCY_KEYS)
+_COUNTERS = {"version", "event_no", "created_at", "updated_at", "root_correlation_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,20 @@ class _Touched:
 
     facts: list[tuple[AggregateRoot, Recorded]] = field(default_factory=list)
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    chain: uuid.UUID | None = None
+
+    def copy(self) -> _Touched:
+        changes = {name: dict(details) for name, details in self.changes.items()}
+        return _Touched(list(self.facts), changes, self.chain)
 
 
 class UnitOfWork:
     """One transaction at a time over one session.
 
-    `with uow:` commits on a clean exit and rolls back on an exception; an inner `with uow:` joins the outer one,
-    so a message handler may call the same use case that a route calls. On commit the aggregates are flushed
-    first (row locks, version checks), then their facts go to the outbox, then everything becomes true at once.
+    `with uow:` commits on a clean exit and rolls back on an exception; an inner `with uow:` joins the outer
+    one, so a message handler may call the same use case that a route calls. On commit the aggregates are
+    flushed first (row locks, version checks), then their facts go to the outbox, then everything becomes true
+    at once. Each unit of work reads afresh: make changes inside the block.
 
     Raises Stale when another transaction changed an aggregate first.
     """
@@ -68,6 +75,10 @@ class UnitOfWork:
         session.info["unit_of_work"] = self
 
     def __enter__(self) -> Self:
+        session = self.session
+        if self._depth == 0 and not (session.new or session.dirty or session.deleted):
+            # What an earlier transaction of this session read may have changed since.
+            session.expire_all()
         self._depth += 1
         return self
 
@@ -80,6 +91,8 @@ class UnitOfWork:
         try:
             if kind is None:
                 self._commit()
+            elif isinstance(error, StaleDataError):  # a query inside the block flushed
+                raise _lost_race() from error
         finally:
             # After a commit this is a no-op that gives the connection back.
             self.session.rollback()
@@ -91,29 +104,25 @@ class UnitOfWork:
         facts = sorted(self._touched.facts, key=lambda fact: fact[1].order)
         self._touched.facts.clear()
         if facts:
-            cause = current_cause()
-            self._outbox.write(
-                self.session, facts, cause, self._chain_of(facts, cause), self.clock.now()
-            )
+            self._outbox.write(self.session, facts, current_cause(), self._chain_of(facts), self.clock.now())
 
     def _flush_aggregates(self) -> None:
         try:
             self.session.flush()
         except StaleDataError as stale:
-            raise Stale(
-                "Somebody else changed the record at the same moment. Read it again and repeat your change."
-            ) from stale
+            raise _lost_race() from stale
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part that may fail alone: its changes and facts are undone, the rest of the transaction lives."""
-        kept = list(self._touched.facts)
+        self._flush_aggregates()
+        kept = self._touched.copy()
         try:
             with self.session.begin_nested():
                 yield
                 self.flush()
         except BaseException:
-            self._touched.facts = kept
+            self._touched = kept
             # Objects the failed part changed must be read afresh by the next one.
             self.session.expunge_all()
             raise
@@ -137,54 +146,73 @@ class UnitOfWork:
                 },
             )
         self.session.commit()
+        # The request has its effect; a second unit of work of the same request is not the effect again.
+        self.idempotency = None
 
     def _audit_rows(self, cause: Cause) -> list[dict[str, Any]]:
         now = self.clock.now()
         return [
-            {"at": now, "actor": cause.actor_id, "action": cause.action, "object": object_id, "details": details}
+            {
+                "at": now,
+                "actor": cause.actor_id,
+                "action": cause.action,
+                "object": object_id,
+                "details": details,
+            }
             for object_id, details in self._touched.changes.items()
         ]
 
     def _chain(self) -> uuid.UUID:
         """The chain of what is changed here, for timers and commands set in the same transaction."""
         self._flush_aggregates()
-        return self._chain_of(self._touched.facts, current_cause())
+        return self._chain_of(self._touched.facts)
 
-    @staticmethod
-    def _chain_of(facts: list[tuple[AggregateRoot, Recorded]], cause: Cause) -> uuid.UUID:
+    def _chain_of(self, facts: Sequence[tuple[AggregateRoot, Recorded]]) -> uuid.UUID:
         """Facts caused by a fact stay in its chain; a person's request continues the chain of the first
-        aggregate it touches that has one."""
-        if cause.causation_id is None:
-            for aggregate, _ in facts:
-                if aggregate.root_correlation_id is not None:
-                    return aggregate.root_correlation_id
-        return cause.correlation_id
+        aggregate it touches that has one, for all it does in the transaction."""
+        cause, touched = current_cause(), self._touched
+        if cause.causation_id is not None:
+            return cause.correlation_id
+        if touched.chain is None and facts:
+            roots = (aggregate.root_correlation_id for aggregate, _ in facts)
+            touched.chain = next((root for root in roots if root is not None), cause.correlation_id)
+        return touched.chain or cause.correlation_id
 
     def _before_flush(self) -> None:
         session, now = self.session, self.clock.now()
         new = [obj for obj in session.new if isinstance(obj, AggregateRoot)]
         dirty = [obj for obj in session.dirty if isinstance(obj, AggregateRoot) and session.is_modified(obj)]
-        for aggregate in (*new, *dirty):
-            self._touched.facts.extend((aggregate, fact) for fact in aggregate.take_recorded())
-            aggregate.updated_at = now
+        deleted = [obj for obj in session.deleted if isinstance(obj, AggregateRoot)]
+        facts = self._touched.facts
+        for aggregate in (*new, *dirty, *deleted):
+            facts.extend((aggregate, fact) for fact in aggregate.take_recorded())
+        for aggregate in new:
+            self._note(aggregate, created=True)
+            aggregate.created_at = aggregate.updated_at = now
+        for aggregate in dirty:
             self._note(aggregate)
+            aggregate.updated_at = now
+        for aggregate in deleted:
+            self._note(aggregate, deleted=True)
         if new:
             # The chain is settled once, before the new aggregates get theirs from it.
-            ordered = sorted(self._touched.facts, key=lambda fact: fact[1].order)
-            chain = self._chain_of(ordered, current_cause())
+            chain = self._chain_of(sorted(facts, key=lambda fact: fact[1].order))
             for aggregate in new:
-                aggregate.created_at = now
                 if aggregate.root_correlation_id is None:
                     aggregate.root_correlation_id = chain
 
-    def _note(self, aggregate: AggregateRoot) -> None:
+    def _note(self, aggregate: AggregateRoot, **kind: bool) -> None:
         """Remember ids and field names, never values, for the audit."""
-        state = aggregate._sa_instance_state  # type: ignore[attr-defined]
-        fields = () if state.key is None else state.committed_state
-        details = self._touched.changes.setdefault(
-            f"{aggregate.AGGREGATE}:{aggregate.id}", {"fields": [], "created": state.key is None}
-        )
-        details["fields"] = sorted({*details["fields"], *(str(name) for name in fields)})
+        details = self._touched.changes.setdefault(f"{aggregate.AGGREGATE}:{aggregate.id}", {"fields": []})
+        details |= kind
+        if not kind:
+            attributes = inspect(aggregate).attrs
+            changed = {each.key for each in attributes if each.history.has_changes()}
+            details["fields"] = sorted({*details["fields"], *changed} - _COUNTERS)
+
+
+def _lost_race() -> Stale:
+    return Stale("Somebody else changed the record at the same moment. Read it again and repeat your change.")
 
 
 @event.listens_for(Session, "before_flush")
@@ -195,6 +223,8 @@ def _before_flush(session: Session, _context: Any, _instances: Any) -> None:
 
 
 @event.listens_for(AggregateRoot, "init", propagate=True)
-def _give_identity(_target: AggregateRoot, _args: Any, kwargs: dict[str, Any]) -> None:
-    kwargs.setdefault("id", new_id())
-    kwargs.setdefault("event_no", 0)
+def _give_identity(target: AggregateRoot, _args: Any, kwargs: dict[str, Any]) -> None:
+    # Set before the constructor runs, whatever arguments that takes: a fact may be recorded inside it.
+    if "id" not in kwargs:
+        target.id = new_id()
+    target.event_no = 0

@@ -122,7 +122,9 @@ def run_next(
     row, repeated = claimed
     call = calls[row.kind]
     command = Command(row.id, row.kind, row.key, row.payload, row.attempts + 1, row.created_at)
-    cause = Cause(row.correlation_id, row.actor_id, row.kind, causation_id=row.causation_id or f"command:{row.id}")
+    cause = Cause(
+        row.correlation_id, row.actor_id, row.kind, causation_id=row.causation_id or f"command:{row.id}"
+    )
     with caused_by(cause):
         try:
             result = call.find(command) if repeated and call.can_find else None
@@ -137,9 +139,7 @@ def run_next(
     return True
 
 
-def _claim(
-    uow: UnitOfWork, calls: Mapping[str, OutsideCall], clock: Clock
-) -> tuple[Row[Any], bool] | None:
+def _claim(uow: UnitOfWork, calls: Mapping[str, OutsideCall], clock: Clock) -> tuple[Row[Any], bool] | None:
     """The next command and whether an earlier try may have reached the outside."""
     now = clock.now()
     c = OUTSIDE_COMMANDS.c

@@ -88,4 +88,3 @@ class Ingest(Loop):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-

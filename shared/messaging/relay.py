@@ -47,7 +47,9 @@ _BACK_OFF = """
 UPDATE outbox SET attempts = attempts + 1, last_error = %s,
                   next_attempt_at = clock_timestamp() + make_interval(secs => %s) WHERE seq = %s
 """
-_PARK = "UPDATE outbox SET attempts = attempts + 1, last_error = %s, parked_at = clock_timestamp() WHERE seq = %s"
+_PARK = (
+    "UPDATE outbox SET attempts = attempts + 1, last_error = %s, parked_at = clock_timestamp() WHERE seq = %s"
+)
 
 
 class Relay(Loop):
@@ -97,7 +99,10 @@ class Relay(Loop):
                     send_span(self._system, row.topic, str(row.event_id), row.partition_key, traceparent)
                 )
             return publisher.publish(
-                [OutgoingRecord(row.topic, row.partition_key, row.headers, bytes(row.payload)) for row in rows]
+                [
+                    OutgoingRecord(row.topic, row.partition_key, row.headers, bytes(row.payload))
+                    for row in rows
+                ]
             )
 
     def _settle(
@@ -113,7 +118,11 @@ class Relay(Loop):
                     connection.execute(_PARK, (str(outcome), row.seq))
                     log.error(
                         "a fact was refused by the broker for good; its key is parked",
-                        extra={"event_id": str(row.event_id), "key": row.partition_key, "error": str(outcome)},
+                        extra={
+                            "event_id": str(row.event_id),
+                            "key": row.partition_key,
+                            "error": str(outcome),
+                        },
                     )
                 case _:
                     delay = relay_delay(row.attempts + 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from shared.kernel.errors import DomainError, Permanent, Retriable
+from shared.kernel.errors import DomainError, Permanent, Retriable, Stale
+from shared.messaging.envelope import Undecodable
 
 __all__ = ["HANDLER_DELAYS", "is_permanent", "next_attempt", "relay_delay"]
 
@@ -20,10 +21,10 @@ _random = random.SystemRandom()
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether trying again gives the same answer: refusals do, unknown errors may not."""
-    if isinstance(error, Retriable):
+    """Whether trying again gives the same answer: refusals do, lost races and unknown errors may not."""
+    if isinstance(error, Retriable | Stale):
         return False
-    return isinstance(error, DomainError | Permanent)
+    return isinstance(error, DomainError | Permanent | Undecodable)
 
 
 def next_attempt(attempts: int, now: datetime, *, final: bool = True) -> datetime | None:
@@ -41,4 +42,5 @@ def next_attempt(attempts: int, now: datetime, *, final: bool = True) -> datetim
 
 def relay_delay(attempts: int) -> float:
     """Seconds a key waits after `attempts` failed sends: 0.2 s doubling to 30 s, with jitter."""
-    return min(RELAY_LONGEST, RELAY_FIRST * 2 ** min(attempts - 1, 10)) * (1 + _random.uniform(0, JITTER))
+    delay: float = min(RELAY_LONGEST, RELAY_FIRST * 2 ** min(attempts - 1, 10))
+    return delay * (1 + _random.uniform(0, JITTER))

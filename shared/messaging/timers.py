@@ -97,7 +97,9 @@ def fire_due(
     t = TIMERS.c
     due = (
         select(TIMERS)
-        .where(t.state == "pending", t.due_at <= now, (t.next_attempt_at.is_(None)) | (t.next_attempt_at <= now))
+        .where(
+            t.state == "pending", t.due_at <= now, (t.next_attempt_at.is_(None)) | (t.next_attempt_at <= now)
+        )
         .order_by(t.due_at, t.id)
     )
     with open_unit_of_work() as uow:
@@ -112,7 +114,9 @@ def _fire(
 ) -> None:
     now = clock.now()
     with uow:
-        row = uow.session.execute(due.where(TIMERS.c.id == timer_id).with_for_update(skip_locked=True)).first()
+        row = uow.session.execute(
+            due.where(TIMERS.c.id == timer_id).with_for_update(skip_locked=True)
+        ).first()
         if row is None:  # another process has it, or it was cancelled or moved meanwhile
             return
         timer = Timer(

@@ -110,9 +110,7 @@ class Worker(Loop):
         outcome = "retried"
         try:
             with (
-                process_span(
-                    self._system, row.topic, fact.id, fact.key, self._consumer, fact.traceparent
-                ),
+                process_span(self._system, row.topic, fact.id, fact.key, self._consumer, fact.traceparent),
                 caused_by(cause),
                 uow.savepoint(),
             ):
@@ -127,7 +125,12 @@ class Worker(Loop):
         again = None if is_permanent(error) else next_attempt(row.attempts + 1, self._clock.now())
         log.warning(
             "a fact could not be applied",
-            extra={"event_id": row.event_id, "event_type": row.event_type, "again_at": again, "error": reason},
+            extra={
+                "event_id": row.event_id,
+                "event_type": row.event_type,
+                "again_at": again,
+                "error": reason,
+            },
             exc_info=error,
         )
         if again is None:

@@ -53,7 +53,8 @@ CREATE TABLE inbox (
     CONSTRAINT pk_inbox PRIMARY KEY (consumer, source, event_id)
 );
 CREATE UNIQUE INDEX uq_inbox_ord ON inbox (ord);
-CREATE INDEX ix_inbox_unfinished ON inbox (consumer, topic, partition_key, ord) WHERE state IN ('ready', 'dead');
+CREATE INDEX ix_inbox_unfinished ON inbox (consumer, topic, partition_key, ord)
+    WHERE state IN ('ready', 'dead');
 CREATE INDEX ix_inbox_ready ON inbox (consumer, ord) WHERE state = 'ready';
 CREATE INDEX ix_inbox_correlation_id ON inbox (correlation_id);
 """
@@ -131,7 +132,7 @@ BEGIN
 END $$;
 CREATE TRIGGER audit_entries_keep_sealed BEFORE UPDATE ON audit_entries
     FOR EACH ROW WHEN (OLD.seq IS NOT NULL) EXECUTE FUNCTION refuse_audit_change();
-CREATE TRIGGER audit_entries_keep BEFORE DELETE ON audit_entries
+CREATE TRIGGER audit_entries_keep BEFORE DELETE OR TRUNCATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 """
 # A notice is a hint that saves waiting for the next poll; nothing depends on its arrival.
