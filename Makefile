@@ -3,9 +3,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test lint format contracts bench import token status stop psql clean
 
+# Compiled modules halve the start of every process, whatever the caller's shell thinks of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BUS ?= postgres
 PORTS ?= 0
+UV := $(shell command -v uv 2> /dev/null)
+QUIET := -q --disable-pip-version-check
 RUN := .venv/bin/python
 LOCAL := $(RUN) -m deploy.local
 
@@ -15,9 +20,12 @@ help: ## List the targets
 setup: .venv/ready ## Make .venv with everything pinned in requirements.lock
 
 .venv/ready: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or newer is needed: install it, or name one with \`make PYTHON=/path/to/python3.11\`." >&2; exit 1; }
-	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check uv; } || { echo "The packages for .venv could not be installed: the lines above say why." >&2; exit 1; }
-	@.venv/bin/uv pip install -q --python .venv/bin/python -r requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { echo \
+	  "Python 3.11 or newer is needed: install it, or name one with \`make PYTHON=/path/to/python3.11\`." >&2; exit 1; }
+	@if [ -z "$(UV)" ]; then test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/pip install $(QUIET) uv; }; \
+	  else test -x .venv/bin/python || $(UV) venv -q --python $(PYTHON) .venv; fi && \
+	  $(or $(UV),.venv/bin/uv) pip install -q --python .venv/bin/python -r requirements.lock || { echo \
+	  "The packages could not be installed into .venv: the lines above say why." >&2; exit 1; }
 	@touch $@
 
 run: setup ## Start the suite and stay with it until Ctrl-C (BUS=kafka, KAFKA_BOOTSTRAP=host:port, PORTS=1000)

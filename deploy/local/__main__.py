@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -17,9 +16,11 @@ from deploy.local.databases import database_name
 from deploy.local.ports import ROLES
 from deploy.local.postgres import program
 from deploy.local.problems import LocalProblem
-from deploy.local.suite import BUSES, ROOT, LocalSuite
+from deploy.local.suite import BUSES, ROOT, LocalSuite, choose_services
 
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal:
+    console.width = 120
 
 
 class _Commands(click.Group):
@@ -45,15 +46,19 @@ class _Commands(click.Group):
     "--ports", "offset", type=int, envvar="CRM_PORT_OFFSET", default=0, help="Move all ports up by this."
 )
 @click.option("--bus", type=click.Choice(BUSES), default=BUSES[0], help="What carries the events.")
+@click.option("--only", metavar="A,B", help="Run these services only.")
 @click.option(
     "--kafka", metavar="HOST:PORT", envvar="KAFKA_BOOTSTRAP", help="A Kafka to use; else a local one."
 )
 @click.pass_context
-def main(context: click.Context, home: Path, offset: int, bus: str, kafka: str | None) -> None:
+def main(
+    context: click.Context, home: Path, offset: int, bus: str, only: str | None, kafka: str | None
+) -> None:
     """The suite on this machine; without a command, run it."""
     context.obj = home.absolute()
     if context.invoked_subcommand is None:
-        _run(LocalSuite(home.absolute(), offset, bus, kafka if bus == "kafka" else None))
+        kafka = kafka if bus == "kafka" else None
+        _run(LocalSuite(home.absolute(), offset, bus, kafka, choose_services(only)))
 
 
 def _run(suite: LocalSuite) -> None:
@@ -92,18 +97,14 @@ def status(home: Path) -> None:
     for service in suite.services:
         for role in ROLES:
             known = record.find(service, role) if record else None
-            process = known.process() if known else None
-            up = f"{time.time() - process.create_time():.0f} s" if process else "-"
-            port = suite.ports.http(service) if role == "web" else suite.ports.health(service, role)
             ready = "yes" if suite.is_ready(service, role) else "no"
-            restarts = str(known.restarts) if known else "-"
-            table.add_row(
-                f"{service} {role}", ready, str(process.pid if process else "-"), up, restarts, str(port)
-            )
+            age = time.time() - known.created if known else 0
+            facts = (str(known.pid), f"{age:.0f} s", str(known.restarts)) if known else ()
+            table.add_row(f"{service} {role}", ready, *facts)
     console.print(table)
     used = suite.memory()
     each = ", ".join(f"{name} {size // 2**20}" for name, size in sorted(used.items()))
-    console.print(f"Memory {sum(used.values()) // 2**20} MB ({each}); {psutil.cpu_percent(0.5):.0f} % CPU.")
+    console.print(f"Memory {sum(used.values()) // 2**20} MB ({each}).")
 
 
 @main.command()
@@ -133,11 +134,12 @@ def operate(home: Path, service: str, arguments: tuple[str, ...]) -> None:
 
 
 def _show_places(suite: LocalSuite, seconds: float) -> None:
-    table = Table("service", "API", "documentation", "database", "bus process", box=None, pad_edge=False)
+    table = Table("service", "API", "database", "bus process", box=None, pad_edge=False)
     for service in suite.services:
-        url = suite.url(service)
-        table.add_row(service, url, f"{url}/docs", database_name(service), suite.health_url(service, "bus"))
+        health = suite.health_url(service, "bus")
+        table.add_row(service, suite.url(service), database_name(service), health)
     console.print(table)
+    console.print("Each API is described at /docs.")
     bus = "the embedded bus" if suite.bus == "postgres" else f"Kafka at {_kafka_address(suite)}"
     console.print(f"\nReady in {seconds:.1f} s on {bus}. Logs are in {suite.logs}.", markup=False)
     console.print("In another terminal: make demo, make status, make -s token. Ctrl-C stops all.")

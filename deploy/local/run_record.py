@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -45,7 +45,8 @@ class RunRecord:
     bus: str
     port_offset: int
     kafka_bootstrap: str | None = None
-    processes: tuple[ProcessRecord, ...] = field(default=())
+    services: tuple[str, ...] = ()
+    processes: tuple[ProcessRecord, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> RunRecord | None:
@@ -53,7 +54,9 @@ class RunRecord:
         if not path.exists():
             return None
         values = json.loads(path.read_text())
-        return cls(**{**values, "processes": tuple(ProcessRecord(**known) for known in values["processes"])})
+        values["services"] = tuple(values["services"])
+        values["processes"] = tuple(ProcessRecord(**known) for known in values["processes"])
+        return cls(**values)
 
     def write(self, path: Path) -> None:
         """Replace the record at ``path`` at once: a reader never sees half of it."""

@@ -42,7 +42,7 @@ class LocalSuite:
     port_offset: int = 0
     bus: str = "postgres"
     kafka_bootstrap: str | None = None
-    services: tuple[str, ...] = field(default_factory=lambda: discover_services())
+    services: tuple[str, ...] = field(default_factory=lambda: choose_services())
 
     @classmethod
     def running(cls, home: Path = ROOT / ".crm") -> LocalSuite:
@@ -50,7 +50,7 @@ class LocalSuite:
         record = RunRecord.read(home / "run.json")
         if record is None or record.supervisor() is None:
             raise LocalProblem("The suite is not running: start it with `make run`.")
-        return cls(home, record.port_offset, record.bus, record.kafka_bootstrap)
+        return cls(home, record.port_offset, record.bus, record.kafka_bootstrap, record.services)
 
     # Where things are.
 
@@ -281,6 +281,7 @@ class LocalSuite:
 
     def _options(self) -> list[str]:
         options = ["--home", str(self.home), "--ports", str(self.port_offset), "--bus", self.bus]
+        options += ["--only", ",".join(self.services)]
         return [*options, "--kafka", self.kafka_bootstrap] if self.kafka_bootstrap else options
 
     def _wait_for_supervisor(self, supervisor: subprocess.Popen[bytes], spoken: Path) -> None:
@@ -298,9 +299,17 @@ class LocalSuite:
             time.sleep(0.05)
 
 
-def discover_services() -> tuple[str, ...]:
-    """The services of this tree, in the order of their ports."""
-    return tuple(name for name in HTTP if (ROOT / "services" / name / "wiring.py").exists())
+def choose_services(only: str | None = None) -> tuple[str, ...]:
+    """The services of this tree in the order of their ports; with ``only`` (``"sales,erp"``) just those.
+
+    Raises ``LocalProblem`` for a name that is no service.
+    """
+    here = tuple(name for name in HTTP if (ROOT / "services" / name / "wiring.py").exists())
+    wanted = only.split(",") if only else here
+    for name in wanted:
+        if name not in here:
+            raise LocalProblem(f"There is no service {name!r}: choose from {', '.join(here)}.")
+    return tuple(name for name in here if name in wanted)
 
 
 def _pss(process: psutil.Process | None, *, family: bool = True) -> int:

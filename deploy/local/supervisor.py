@@ -31,7 +31,7 @@ from deploy.local.suite import LocalSuite
 from shared.messaging import topics
 
 _TICK_SECONDS = 0.2
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 12.0  # a little more than the processes allow themselves
 _READY_SECONDS = 60.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
@@ -81,7 +81,13 @@ class Supervisor:
         self._server_due: dict[str, float] = {}
         me = psutil.Process()
         self._record = RunRecord(
-            me.pid, me.create_time(), "starting", suite.bus, suite.port_offset, suite.kafka_bootstrap
+            pid=me.pid,
+            created=me.create_time(),
+            state="starting",
+            bus=suite.bus,
+            port_offset=suite.port_offset,
+            kafka_bootstrap=suite.kafka_bootstrap,
+            services=suite.services,
         )
 
     def run(self, ready: Callable[[], None]) -> None:
