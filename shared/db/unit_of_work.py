@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import event, insert, inspect
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, configure_mappers
 from sqlalchemy.orm.exc import StaleDataError
 
 from shared.db.base import AggregateRoot, Recorded
@@ -133,7 +133,7 @@ class UnitOfWork:
         cause = current_cause()
         if touched.changes and cause.causation_id is None:
             self.session.execute(_INSERT_AUDIT, self._audit_rows(cause))
-        if self.idempotency is not None and touched.changes:
+        if self.idempotency is not None:
             claim = self.idempotency
             self.session.execute(
                 _INSERT_CLAIM,
@@ -224,7 +224,9 @@ def _before_flush(session: Session, _context: Any, _instances: Any) -> None:
 
 @event.listens_for(AggregateRoot, "init", propagate=True)
 def _give_identity(target: AggregateRoot, _args: Any, kwargs: dict[str, Any]) -> None:
-    # Set before the constructor runs, whatever arguments that takes: a fact may be recorded inside it.
+    # Set before the constructor runs, whatever arguments that takes: a fact may be recorded inside it. The first
+    # instance of all may come before the mappers are configured.
+    configure_mappers()
     if "id" not in kwargs:
         target.id = new_id()
     target.event_no = 0
