@@ -21,20 +21,22 @@ _SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)|secret|token|authorization|cookie|api_?key|private_?key", re.IGNORECASE
 )
 
-# Repetitions are bounded where a run without a match could otherwise be scanned again from each character.
+# Each pattern begins with a literal, or only where a run of its characters begins: a long text is read once,
+# not once more from each of its characters.
 _SECRETS_IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE), rf"\1 {REDACTED}"),
-    (re.compile(r"crmk_[A-Za-z0-9_-]+"), f"crmk_{REDACTED}"),
-    (re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@]{0,128}):[^\s/@]{1,256}@"), rf"\1:{REDACTED}@"),
+    (re.compile(r"\b(bearer\s+)[\w.~+/=-]{16,}", re.IGNORECASE), rf"\1{REDACTED}"),
+    (re.compile(r"\b(authorization\W{1,6}basic\s+)[\w+/=-]+", re.IGNORECASE), rf"\1{REDACTED}"),
+    (re.compile(r"crmk_[\w-]+"), f"crmk_{REDACTED}"),
+    (re.compile(r"(://[^\s:/@]{0,128}):[^\s/@]{1,256}@"), rf"\1:{REDACTED}@"),
     (
         re.compile(
-            r"""([\w-]{0,40}(?:password|passwd|secret|token|api_?key)[\w-]{0,40}["']?\s{0,4}[=:]\s{0,4})"""
+            r"""((?:password|passwd|secret|token|api_?key)[\w-]{0,40}["']?\s{0,4}[=:]\s{0,4})"""
             r"""("[^"]*"|'[^']*'|[^\s,;&})\]]+)""",
             re.IGNORECASE,
         ),
         rf"\1{REDACTED}",
     ),
-    (re.compile(r"[\w.%+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
+    (re.compile(r"(?<![\w.%+'-])[\w.%+'-]+@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
 )
 
 
