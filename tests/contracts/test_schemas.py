@@ -78,7 +78,7 @@ def test_names_mean_the_same_everywhere(catalog: Catalog, event_type: str) -> No
         pattern = member.get("pattern", "")
         if name.endswith("_id") and name not in FOREIGN_IDS:
             assert pattern.endswith("[0-9a-f]{12}$"), path
-        if name.endswith("_at") and name != "score_ref_at":
+        if name.endswith("_at"):
             assert pattern.endswith("Z$"), path
         if name.endswith("_bp"):
             assert "integer" in kinds(member), path
