@@ -10,8 +10,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import ColumnElement, any_, false, func, literal, or_, select, true, union
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, ColumnElement, any_, false, func, literal, or_, select, true, union
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.access.principal import Principal
@@ -53,7 +52,7 @@ def _own(me: uuid.UUID, owner: Column, collaborators: Column | None) -> ColumnEl
     if collaborators is None:
         return owner == me
     member = [me] if isinstance(collaborators.type, ARRAY) else [str(me)]
-    return or_(owner == me, collaborators.contains(member))
+    return or_(owner == me, collaborators.bool_op("@>")(literal(member, collaborators.type)))
 
 
 def _portal(

@@ -66,6 +66,7 @@ def mint(
     }
     body = {name: value for name, value in body.items() if value is not None}
     head = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid} | (header or {})
+    head = {name: value for name, value in head.items() if value is not None}
     return jwt.encode(head, body, signer, algorithms=["ES256"], default_type=None)
 
 

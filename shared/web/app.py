@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack
-from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import NotFound as NoSuchAddress
@@ -31,14 +29,13 @@ __all__ = ["create_app"]
 
 _PUBLIC_PREFIX = "/public/v1"
 _BUILT_IN = ("health", "documentation")
-_SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Strict-Transport-Security": "max-age=31536000",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_PAGE_POLICY = "Content-Security-Policy"
+_SECURITY_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Strict-Transport-Security", "max-age=31536000"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
 
 
 def create_app(
@@ -124,11 +121,9 @@ def _begin() -> None:
     context.started = time.perf_counter()
     rule = request.url_rule
     context.route = rule.rule if rule is not None else "unknown"
-    span: AbstractContextManager[Any] = server_span(
-        request.method, context.route, request.headers.get("traceparent")
-    )
-    context.closing = ExitStack()
-    context.span = context.closing.enter_context(span)
+    spanning = server_span(request.method, context.route, request.headers.get("traceparent"))
+    context.spanning = spanning
+    context.span = spanning.__enter__()
     if "\x00" in request.path:
         raise NoSuchAddress
 
@@ -136,9 +131,12 @@ def _begin() -> None:
 def _finish(answer: Response) -> Response:
     context = current()
     headers = answer.headers
-    for name, value in _SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
-    headers["X-Correlation-Id"] = str(context.correlation_id)
+    if _PAGE_POLICY not in headers:
+        headers.add(_PAGE_POLICY, "default-src 'none'; frame-ancestors 'none'")
+    if "Cache-Control" not in headers:
+        headers.add("Cache-Control", "no-store")
+    headers.extend(_SECURITY_HEADERS)
+    headers.add("X-Correlation-Id", str(context.correlation_id))
     if context.span is not None:
         context.span.set_attribute("http.response.status_code", answer.status_code)
         seconds = time.perf_counter() - context.started
@@ -152,5 +150,5 @@ def _end(_: BaseException | None) -> None:
         return
     if context.unit_of_work is not None:
         context.unit_of_work.session.close()
-    if context.closing is not None:
-        context.closing.close()
+    if context.spanning is not None:
+        context.spanning.__exit__(None, None, None)

@@ -8,9 +8,10 @@ from typing import Any
 from marshmallow import ValidationError, validates_schema
 from sqlalchemy import select
 
-from shared.db.plumbing import INBOX, OUTSIDE_COMMANDS
+from shared.db.plumbing import OUTSIDE_COMMANDS
 from shared.kernel.errors import NotFound
 from shared.messaging import dead_letters, outbox
+from shared.messaging.inbox import chain_of_received
 from shared.messaging.replay_command import REPLAY
 from shared.web import fields
 from shared.web.blueprint import Blueprint
@@ -24,22 +25,6 @@ blueprint = Blueprint(
     __name__,
     url_prefix="/v1/bus",
     description="Facts on their way out and in, and those that got stuck",
-)
-
-_RECEIVED = (
-    "consumer",
-    "source",
-    "event_id",
-    "event_type",
-    "topic",
-    "partition_key",
-    "aggregate_version",
-    "state",
-    "attempts",
-    "next_attempt_at",
-    "last_error",
-    "received_at",
-    "done_at",
 )
 
 
@@ -136,11 +121,9 @@ class ReplayState(Schema):
 def list_facts(filters: dict[str, Any]) -> dict[str, Any]:
     """What this service said and heard in one chain of facts."""
     correlation_id = filters["correlation_id"]
-    columns = [INBOX.c[name] for name in _RECEIVED]
-    heard = select(*columns).where(INBOX.c.correlation_id == correlation_id).order_by(INBOX.c.ord)
     return {
         "sent": outbox.chain_of_facts(session(), correlation_id),
-        "received": [dict(row) for row in session().execute(heard).mappings()],
+        "received": chain_of_received(session(), correlation_id),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class RequestContext:
     started: float = 0.0
     route: str = "unknown"
     span: Span | None = None
-    closing: ExitStack | None = None
+    spanning: AbstractContextManager[Span] | None = None
 
 
 def application() -> Application:

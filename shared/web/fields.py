@@ -36,6 +36,7 @@ __all__ = [
     "MoneyField",
     "Nested",
     "Phone",
+    "PriceText",
     "Raw",
     "Sort",
     "String",
@@ -48,8 +49,9 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _EMAIL = re.compile(
     r"[^\s@\"(),:;<>\[\]\\]{1,64}@(?:[^\s@.,;:<>()\[\]\"\\]{1,63}\.)+[^\s@.,;:<>()\[\]\"\\]{2,63}"
 )
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _INT8 = validate.Range(-(2**63), 2**63 - 1)
 
 
@@ -96,7 +98,7 @@ class Date(_Date):
     """A calendar day, `YYYY-MM-DD`."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
-        if isinstance(value, str) and len(value) == 10:
+        if isinstance(value, str) and _DAY.fullmatch(value):
             try:
                 return date.fromisoformat(value)
             except ValueError:
@@ -150,6 +152,19 @@ class Decimal(Field[decimal.Decimal]):
         if len(value.partition(".")[2]) > self._places:
             raise ValidationError(f"At most {self._places} decimals.")
         return decimal.Decimal(value)
+
+
+class PriceText(Decimal):
+    """A price per unit, not negative, at most 6 decimals, kept as the text it came in (prices live in
+    JSON)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(places=6, min=0, **kwargs)
+
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """The checked text."""
+        number = super().deserialize(value, *args, **kwargs)
+        return format(number, "f") if isinstance(number, decimal.Decimal) else number
 
 
 class MoneyField(Field[Money]):

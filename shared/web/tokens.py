@@ -109,13 +109,15 @@ class KeySet:
         return self._keys.get(kid)
 
     def _refresh(self, now: float) -> None:
-        self._tried_at = now
         try:
             document = orjson.loads(self._read())
             self._keys = {key["kid"]: _public_key(key) for key in document["keys"] if _signs(key)}
             self._read_at = now
         except (KeysUnavailable, OSError, ValueError, KeyError, TypeError, JoseError) as error:
             _log.warning("the issuer's keys could not be read, going on with the known ones: %s", error)
+        finally:
+            # Not before: others must wait for the keys rather than believe that there are none.
+            self._tried_at = now
 
 
 def _signs(key: Mapping[str, Any]) -> bool:

@@ -27,7 +27,7 @@ def create(client: FlaskClient, subject: str = "Call Ada", **more: Any) -> dict[
 
 
 def edit(client: FlaskClient, note: dict[str, Any], subject: str, **headers: str) -> TestResponse:
-    headers = {"If-Match": f'"{note["version"]}"'} if not headers else headers
+    headers = headers or {"If-Match": f'"{note["version"]}"'}
     return client.patch(
         f"/v1/notes/{note['id']}", json={"subject": subject}, headers=bearer(ME, ADMIN) | headers
     )
@@ -242,7 +242,8 @@ def test_a_request_leaves_no_transaction_and_no_connection_behind(suite: Suite) 
     assert suite.runtime.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
     with suite.runtime.database.session() as session:
         idle = text(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state LIKE 'idle in%'"
         )
         assert session.scalar(idle) == 0
         assert session.scalar(select(func.count()).select_from(Note)) == 1
