@@ -51,7 +51,8 @@ def new_metadata() -> MetaData:
 def money(name: str, *, nullable: bool = False) -> Composite[Any]:
     """Two columns, `<name>` and `<name>_currency`, read and written as one `Money` (None when nullable)."""
     return composite(
-        lambda amount, currency: None if amount is None else Money.of(amount, currency),
+        # The history of a change holds only the column that changed: half an amount is no money.
+        lambda amount, currency: None if None in (amount, currency) else Money.of(amount, currency),
         # The attribute is the composite's; the column of the same name gets a key of its own.
         mapped_column(name, Numeric(19, 4), key=f"{name}_amount", nullable=nullable),
         mapped_column(f"{name}_currency", CHAR(3), nullable=nullable),
@@ -103,6 +104,10 @@ class AggregateRoot:
     def take_recorded(self) -> Iterator[Recorded]:
         """The facts recorded since the last flush, once."""
         yield from self.__dict__.pop("_recorded", ())
+
+    def drop_recorded(self) -> None:
+        """Forget the facts recorded since the last flush: what made them is undone."""
+        self.__dict__.pop("_recorded", None)
 
     def has_recorded(self) -> bool:
         """Whether facts wait to be published."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
+from sqlalchemy import DateTime, select
+from sqlalchemy.orm import Session
 
+from shared.db.plumbing import INBOX
 from shared.messaging.envelope import Fact, Undecodable, fact_from_record
 from shared.messaging.transport import ReceivedRecord
 
-__all__ = ["Inbox", "Stored"]
+__all__ = ["Inbox", "Stored", "chain_of_received"]
 
 # One statement for a whole batch. Rows of one key arrive in order, so `ord` keeps it.
 _STORE = """
@@ -124,3 +128,17 @@ def fact_of_row(row: Any) -> Fact:
     return fact_from_record(
         ReceivedRecord(row.topic, 0, 0, row.partition_key, row.headers, bytes(row.payload), row.received_at)
     )
+
+
+_CHAIN = (
+    "consumer source event_id event_type topic partition_key aggregate_version state attempts next_attempt_at"
+    " last_error received_at done_at"
+).split()
+
+
+def chain_of_received(session: Session, correlation_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What this service heard in a chain, in the order of arrival: ids, states, times (`occurred_at` as told)."""
+    occurred_at = INBOX.c.headers["ce_time"].astext.cast(DateTime(timezone=True)).label("occurred_at")
+    query = select(*(INBOX.c[name] for name in _CHAIN), occurred_at)
+    rows = session.execute(query.where(INBOX.c.correlation_id == correlation_id).order_by(INBOX.c.ord))
+    return [dict(row) for row in rows.mappings()]
