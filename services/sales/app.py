@@ -6,13 +6,20 @@ from flask import Flask
 
 from services.sales.accounts.routes import blueprint as accounts
 from services.sales.opportunities.routes import blueprint as opportunities
+from services.sales.orders.routes import blueprint as orders
 from services.sales.pipelines.routes import blueprint as pipelines
+from services.sales.products.routes import blueprint as products
+from services.sales.products.routes import tax_rates
+from services.sales.quotes.routes import blueprint as quotes
+from services.sales.quotes.routes import quote_links
 from shared.service import Runtime
 from shared.web import create_app as create_web_app
 
 __all__ = ["create_app"]
 
+BLUEPRINTS = (accounts, pipelines, opportunities, products, tax_rates, quotes, quote_links, orders)
+
 
 def create_app(runtime: Runtime) -> Flask:
     """The web application."""
-    return create_web_app(runtime, [accounts, pipelines, opportunities])
+    return create_web_app(runtime, BLUEPRINTS)

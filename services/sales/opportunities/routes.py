@@ -18,8 +18,10 @@ from services.sales.opportunities.schemas import (
     OpportunityOut,
     OpportunityRow,
     ReopenOpportunity,
+    WinOpportunity,
 )
 from services.sales.processes import open_opportunity as process
+from services.sales.processes import win_opportunity as winning
 from shared.db.listing import Page
 from shared.kernel.errors import NotPermitted
 from shared.web import Blueprint, principal, session, unit_of_work
@@ -91,6 +93,20 @@ def move_opportunity(command: dict[str, Any], opportunity_id: uuid.UUID, expecte
         expected_version=expected_version,
         override_reason=command["override_reason"],
         where=queries.visible_opportunities(principal(), "opportunity.move"),
+    )
+
+
+@blueprint.post("/<uuid:opportunity_id>/win", permission="opportunity.win", if_match=True)
+@blueprint.arguments(WinOpportunity)
+@blueprint.response(200, OpportunityOut)
+def win_opportunity(command: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int) -> Opportunity:
+    """Win a deal; from its accepted quote an order goes to the ERP with it."""
+    return winning.win_opportunity(
+        opportunity_id,
+        command["close_date"],
+        unit_of_work(),
+        expected_version=expected_version,
+        where=queries.visible_opportunities(principal(), "opportunity.win"),
     )
 
 

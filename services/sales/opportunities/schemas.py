@@ -19,6 +19,7 @@ __all__ = [
     "OpportunityOut",
     "OpportunityRow",
     "ReopenOpportunity",
+    "WinOpportunity",
 ]
 
 _CATEGORIES = ("omitted", "pipeline", "best_case", "most_likely", "commit")
@@ -58,6 +59,10 @@ class CreateOpportunity(Schema):
 class MoveOpportunity(Schema):
     stage = fields.Text(40, required=True)
     override_reason = fields.Text(500, load_default=None, allow_none=True)
+
+
+class WinOpportunity(Schema):
+    close_date = fields.Date(load_default=None, allow_none=True, metadata={"description": "By default today"})
 
 
 class LoseOpportunity(Schema):

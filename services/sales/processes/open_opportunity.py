@@ -13,6 +13,7 @@ from services.sales.opportunities import use_cases
 from services.sales.opportunities.model import Moment, Opportunity
 from services.sales.opportunities.repository import Opportunities
 from services.sales.pipelines.repository import Pipelines
+from services.sales.processes.win_opportunity import require_no_order
 from services.sales.sales_policy import PipelinePlan
 from shared.db.unit_of_work import UnitOfWork
 
@@ -87,6 +88,7 @@ def reopen_opportunity(
     """
     with uow:
         deal = Opportunities(uow.session).get(opportunity_id, expected_version=expected_version, where=where)
+        require_no_order(deal.id, uow)
         deal.reopen(stage or deal.stage, reason, _plan(uow, deal.pipeline_id), use_cases.moment_now(uow))
         return deal
 

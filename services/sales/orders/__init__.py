@@ -1,0 +1,1 @@
+"""Orders: what was sold, on its way to the ERP and back."""

@@ -1,0 +1,38 @@
+"""Get and find quotes, their numbers and the approval rules."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import select, text
+
+from services.sales.quotes.approvals import ApprovalRule
+from services.sales.quotes.model import ApprovalRuleRow, Quote
+from shared.db.repository import Repository
+
+__all__ = ["Quotes"]
+
+
+class Quotes(Repository[Quote]):
+    """The quotes of one session."""
+
+    model = Quote
+
+    def next_number(self, year: int) -> str:
+        """A number that nobody has, such as `Q-2026-000123`; gaps are possible."""
+        number = self.session.scalar(text("SELECT nextval('quote_numbers')"))
+        return f"Q-{year}-{number:06d}"
+
+    def primary_of(self, opportunity_id: uuid.UUID) -> Quote | None:
+        """The quote whose net is the deal's amount."""
+        return self.session.scalar(
+            select(Quote).where(Quote.opportunity_id == opportunity_id, Quote.is_primary)
+        )
+
+    def approval_rules(self) -> list[ApprovalRule]:
+        """The rules in force."""
+        rows = self.session.scalars(select(ApprovalRuleRow))
+        return [
+            ApprovalRule(row.level, row.min_discount_bp, row.below_margin_bp, row.above_payment_days)
+            for row in rows
+        ]
