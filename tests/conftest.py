@@ -4,4 +4,5 @@ pytest_plugins = [
     "shared.testing.run_directory",
     "shared.testing.kafka",
     "shared.testing.postgres",
+    "shared.testing.suites",
 ]

@@ -19,6 +19,7 @@ from string import Template
 import psutil
 
 from deploy.local.problems import LocalProblem, full_disk_sentence, require_free_disk, require_free_port
+from deploy.local.processes import find_in, wait_until_gone
 
 _SOURCE = Path(__file__).parent.parent / "kafka"
 _LEAST_JAVA = 17
@@ -108,13 +109,7 @@ class Broker:
         self._signal(signal.SIGCONT)
 
     def _process(self) -> psutil.Process | None:
-        try:
-            process = psutil.Process(int((self.data / "broker.pid").read_text()))
-            if process.status() == psutil.STATUS_ZOMBIE or Path(process.cwd()) != self.data:
-                return None
-        except (FileNotFoundError, ValueError, psutil.Error):
-            return None
-        return process
+        return find_in(self.data, self.data / "broker.pid")
 
     def _signal(self, number: signal.Signals) -> None:
         process = self._process()
@@ -126,11 +121,9 @@ class Broker:
         if process is None:
             return
         process.send_signal(number)
-        try:
-            process.wait(_STOP_SECONDS)
-        except psutil.TimeoutExpired:
+        if not wait_until_gone([process], _STOP_SECONDS):
             process.kill()
-            process.wait(_STOP_SECONDS)
+            wait_until_gone([process], _STOP_SECONDS)
 
     def _write_properties(self) -> Path:
         template = Template((_SOURCE / "server.properties").read_text())

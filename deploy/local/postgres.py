@@ -22,6 +22,7 @@ import psutil
 import psycopg
 
 from deploy.local.problems import LocalProblem, full_disk_sentence, require_free_disk, require_free_port
+from deploy.local.processes import find_in, wait_until_gone
 
 SUPERUSER = "postgres"
 _START_SECONDS = 60.0
@@ -115,12 +116,8 @@ class Cluster:
         if process is None:
             return
         process.send_signal(signal.SIGINT)  # "fast": does not wait for clients to leave
-        try:
-            process.wait(_STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            process.send_signal(signal.SIGQUIT)
-            process.wait(_STOP_SECONDS)
-        self._reap()
+        if not wait_until_gone([process], _STOP_SECONDS):
+            self.kill()
 
     def kill(self) -> None:
         """End the server the hard way, as a power cut would; the next ``start`` recovers from the log."""
@@ -130,8 +127,7 @@ class Cluster:
         family = [process, *process.children(recursive=True)]
         for member in family:
             member.kill()
-        psutil.wait_procs(family, timeout=_STOP_SECONDS)
-        self._reap()
+        wait_until_gone(family, _STOP_SECONDS)
 
     @property
     def pid(self) -> int | None:
@@ -204,14 +200,7 @@ class Cluster:
         return None
 
     def _running_postmaster(self) -> psutil.Process | None:
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            process = psutil.Process(pid)
-            if process.status() == psutil.STATUS_ZOMBIE or Path(process.cwd()) != self.data:
-                return None
-        except (FileNotFoundError, ValueError, psutil.Error):
-            return None
-        return process
+        return find_in(self.data, self.data / "postmaster.pid")
 
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None
@@ -240,11 +229,6 @@ class Cluster:
 
     def _as_owner(self) -> list[str]:
         return _as(_owner_of(self.data), self.data)
-
-    def _reap(self) -> None:
-        if self._process is not None:
-            self._process.wait()
-            self._process = None
 
 
 def program(name: str) -> Path:

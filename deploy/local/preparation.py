@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import signal
-import time
 from collections.abc import Callable
 from typing import TextIO
 
 from deploy.local.databases import provision
 from deploy.local.ports import HTTP
 from deploy.local.problems import LocalProblem, require_free_disk, require_free_port
+from deploy.local.processes import wait_until_gone
 from deploy.local.run_record import RunRecord
 from deploy.local.suite import LocalSuite
 from shared.messaging.postgres_bus import create_log
@@ -44,9 +44,8 @@ def clear_earlier_run(suite: LocalSuite) -> str | None:
         return None
     for record in earlier.processes:
         record.send(signal.SIGTERM)
-    deadline = time.monotonic() + _LEAVE_SECONDS
-    while any(record.process() for record in earlier.processes) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    left = [process for record in earlier.processes if (process := record.process())]
+    wait_until_gone(left, _LEAVE_SECONDS)
     for record in earlier.processes:
         record.send(signal.SIGKILL)
     suite.run_file.unlink()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from deploy.local.processes import is_running
+
 
 @dataclass(frozen=True)
 class ProcessRecord:
@@ -81,7 +83,7 @@ class RunRecord:
 def _alive(pid: int, created: float) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - created) > 0.5:
+        if not is_running(process) or abs(process.create_time() - created) > 0.5:
             return None
     except psutil.NoSuchProcess:
         return None

@@ -21,6 +21,7 @@ from deploy.local.kafka import Broker
 from deploy.local.ports import HTTP, ROLES, Ports
 from deploy.local.postgres import Cluster
 from deploy.local.problems import LocalProblem
+from deploy.local.processes import wait_until_gone
 from deploy.local.run_record import ProcessRecord, RunRecord
 from deploy.local.secret_store import ADMIN_CLIENT_ID, SecretStore
 
@@ -166,7 +167,7 @@ class LocalSuite:
         supervisor = record.supervisor() if record else None
         if supervisor is not None:
             supervisor.terminate()
-            supervisor.wait(_STOP_SECONDS)
+            wait_until_gone([supervisor], _STOP_SECONDS)
 
     def record(self) -> RunRecord | None:
         """What runs now, or None."""

@@ -105,6 +105,6 @@ def configure_logging(service: str, role: str, level: str = "info", stream: Text
         root.removeHandler(installed)
     root.addHandler(handler)
     logging.captureWarnings(True)
-    # These report every reconnect and every request at INFO; what matters of it is logged by our own callers.
-    for talkative in ("kafka", "httpx", "httpcore"):
+    # These report every probe, reconnect and request at INFO; what matters of it is logged by our own callers.
+    for talkative in ("alembic", "kafka", "httpx", "httpcore"):
         logging.getLogger(talkative).setLevel(max(root.level, logging.WARNING))

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import pytest
 
@@ -22,7 +22,7 @@ from deploy.local.kafka import Broker, broker_libraries
 from deploy.local.problems import LocalProblem, free_port
 from shared.testing.run_directory import CONTAINERS, once_per_run, run_directory
 
-__all__ = ["BrokerForTests", "kafka_bootstrap", "kafka_topic", "own_kafka"]
+__all__ = ["BrokerForTests", "kafka_bootstrap", "kafka_topic", "own_kafka", "skip_without_kafka"]
 
 _SKIPPED = "KAFKA TESTS SKIPPED"
 _numbers = itertools.count()
@@ -84,8 +84,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _require_kafka() -> None:
     problem = _what_is_missing()
-    if problem is None:
-        return
+    if problem is not None:
+        skip_without_kafka(problem)
+
+
+def skip_without_kafka(problem: str) -> NoReturn:
+    """Skip the test loudly because of ``problem``; on CI, where Kafka has to be there, fail it."""
     if os.environ.get("CI"):
         pytest.fail(f"Kafka's tests cannot run: {problem}", pytrace=False)
     pytest.skip(f"{_SKIPPED}: {problem} Start a Docker engine, or install Java 17 and Maven.")
