@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import NotFound as NoSuchAddress
 
 from shared.contracts.policy import Policy
 from shared.db.migrations import at_head
@@ -22,6 +21,7 @@ from shared.web.context import current
 from shared.web.links import LinkSigner
 from shared.web.operation import PUBLIC, Operation
 from shared.web.pagination import CursorSigner
+from shared.web.problems import BadRequest
 from shared.web.rate_limits import RateLimit
 from shared.web.tokens import SUITE_AUDIENCE, KeySet, TokenVerifier, file_keys, url_keys
 
@@ -49,8 +49,7 @@ def create_app(
     """The web application of one service.
 
     `open_prefixes`: addresses beside `/public/v1` below which routes may be PUBLIC (an OAuth server has
-    some). `policy` replaces the suite's own in tests. Nothing is connected here.
-    `has_bus`: mount `/v1/bus`.
+    some). `has_bus`: mount `/v1/bus`. `policy` replaces the suite's own in tests. Nothing is connected here.
 
     Raises UndeclaredRoute when a route does not say who may use it, names an unknown permission, or is public
     where it may not be; ValueError for a rate that cannot be read.
@@ -124,8 +123,8 @@ def _begin() -> None:
     spanning = server_span(request.method, context.route, request.headers.get("traceparent"))
     context.spanning = spanning
     context.span = spanning.__enter__()
-    if "\x00" in request.path:
-        raise NoSuchAddress
+    if "\x00" in request.path or "%00" in request.environ.get("QUERY_STRING", ""):
+        raise BadRequest("NUL characters are not allowed.")
 
 
 def _finish(answer: Response) -> Response:

@@ -115,6 +115,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         def note(view: View) -> View:
             operation = _declared(view)
             operation.paged = True
+            operation.status = 200
+            operation.answer_says = "A page"
             operation.answer = resolve_schema_instance(schema)
             return view
 

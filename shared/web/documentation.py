@@ -96,10 +96,16 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
 
 
 def _name(schema: Any) -> str:
-    """The name of `schema` in the document; a partial one, for changes, is another schema than the whole."""
+    """The name of `schema` in the document; a partial one, for changes, is another schema than the
+    whole."""
     kind = schema if isinstance(schema, type) else type(schema)
+    name = kind.__name__.removesuffix("Schema")
+    if name.startswith("_"):
+        # Slices may have private schemas of one name: `quotes.schemas._Line` is `QuotesLine`.
+        slice_name = kind.__module__.split(".")[-2]
+        name = slice_name.replace("_", " ").title().replace(" ", "") + name.removeprefix("_")
     partial = isinstance(schema, marshmallow.Schema) and schema.partial
-    return kind.__name__.removesuffix("Schema") + ("Changes" if partial else "")
+    return name + ("Changes" if partial else "")
 
 
 def _money_members(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:

@@ -49,9 +49,9 @@ class Operation:
 
     view: Callable[..., Any]
     arguments: list[tuple[marshmallow.Schema, str]] = field(default_factory=list)
-    status: int = 200
+    status: int = 204
     answer: marshmallow.Schema | None = None
-    answer_says: str = "OK"
+    answer_says: str = "Done"
     paged: bool = False
     permission: str | Public | None = None
     if_match: bool = False
@@ -59,16 +59,18 @@ class Operation:
     method: str = "GET"
     documentation: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def reads_body(self) -> bool:
-        """Whether the body is read here, not by the view itself."""
-        return any(location in ("json", "form") for _, location in self.arguments)
+    def __post_init__(self) -> None:
+        locations = {location for _, location in self.arguments}
+        self._reads_query = "query" in locations
+        # A view with a limit of its own reads the body itself.
+        self._takes_no_body = (
+            self.method != "GET" and self.max_body is None and not locations & {"json", "form"}
+        )
 
     def handle(self, **path: Any) -> Response:
         """Answer the request at work."""
         context = current()
         with self._as_caller(context):
-            self._check_path(path)
             if self.if_match:
                 path["expected_version"] = _expected_version()
             if self.max_body is not None:
@@ -108,12 +110,6 @@ class Operation:
 
     # -- what -----------------------------------------------------------------------------------------------
 
-    def _check_path(self, path: Mapping[str, Any]) -> None:
-        if "%00" in request.environ.get("QUERY_STRING", "") or any(
-            isinstance(value, str) and "\x00" in value for value in path.values()
-        ):
-            raise BadRequest("NUL characters are not allowed.")
-
     def _argument(self, schema: marshmallow.Schema, location: str) -> Any:
         if location == "json":
             return _load(schema, json_body())
@@ -124,6 +120,8 @@ class Operation:
     def _query(self, schema: marshmallow.Schema | None) -> dict[str, Any]:
         """The query as the schema loads it; on a paged route with `limit` and the position in `cursor`."""
         query = request.args
+        if not query and schema is None and not self.paged:
+            return {}
         reserved = {"fields"} if self.answer is not None else set()
         if self.paged:
             reserved |= {"limit", "cursor"}
@@ -149,15 +147,13 @@ class Operation:
     def _check_unread(self, arguments: list[Any]) -> None:
         """What no schema reads must not be sent: a misspelt filter or a forgotten field would pass
         unnoticed."""
-        if not any(location == "query" for _, location in self.arguments):
+        if not self._reads_query:
             loaded = self._query(None)
             if self.paged:
                 arguments.insert(0, loaded)
-        if self.max_body is None and not self.reads_body and request.content_length and self.method != "GET":
-            unknown = json_body()
-            if unknown:
-                names = unknown if isinstance(unknown, dict) else [""]
-                raise Validation({"pointer": f"/{name}", "detail": "Unknown field."} for name in names)
+        if self._takes_no_body and request.content_length and (unknown := json_body()):
+            names = unknown if isinstance(unknown, dict) else [""]
+            raise Validation({"pointer": f"/{name}", "detail": "Unknown field."} for name in names)
 
     # -- answer ---------------------------------------------------------------------------------------------
 
@@ -171,7 +167,7 @@ class Operation:
             result.headers.update(headers)
             return result
         if self.answer is None or result is None:
-            return Response(status=self.status if result is not None else 204, headers=headers)
+            return Response(status=self.status if self.answer is None else 204, headers=headers)
         schema = self._sparse(self.answer, request.args.get("fields"))
         if self.paged:
             answer = self._page(schema, result)

@@ -267,8 +267,8 @@ def _refused(error: Refusal) -> Response:
 
 
 def _domain_error(error: DomainError) -> Response:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
     status = status_of(type(error))
+    headers = {"Retry-After": str(getattr(error, "retry_after", 2))} if status == 503 else None
     return problem_response(error.problem, error.title, status, error.detail, error.extra, headers)
 
 

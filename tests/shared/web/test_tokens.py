@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from shared.testing.tokens import ISSUER, jwks_file, mint, signing_key
 from shared.web.problems import Unauthorized
-from shared.web.tokens import KeySet, KeysUnavailable, TokenVerifier, file_keys
+from shared.web.tokens import KeySet, KeysUnavailable, TokenVerifier, file_keys, url_keys
 
 AUDIENCES = frozenset(("notes", "crm"))
 
@@ -202,6 +205,48 @@ def test_a_broken_key_document_leaves_the_known_keys(document: bytes) -> None:
     assert keys.find(kid) is not None
     now[0] = 400.0
     assert keys.find(kid) is not None
+
+
+@pytest.fixture
+def published() -> Iterator[tuple[str, dict[str, tuple[int, bytes]]]]:
+    """A web server, and what it answers by path."""
+    answers: dict[str, tuple[int, bytes]] = {}
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers[self.path]
+            self.send_response(status)
+            self.send_header("Location", "/keys")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Keep the test's output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", answers
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_keys_come_from_their_own_address_without_detours(
+    published: tuple[str, dict[str, tuple[int, bytes]]],
+) -> None:
+    address, answers = published
+    answers["/keys"] = (200, b'{"keys": []}')
+    answers["/broken"] = (500, b"")
+    answers["/moved"] = (302, b"")
+
+    assert url_keys(f"{address}/keys")() == b'{"keys": []}'
+    for path in ("/broken", "/moved"):
+        with pytest.raises(KeysUnavailable):
+            url_keys(f"{address}{path}")()
+    with pytest.raises(KeysUnavailable):
+        url_keys("http://127.0.0.1:1/keys")()
 
 
 def test_keys_for_encryption_or_other_curves_are_left_out() -> None:
