@@ -109,10 +109,6 @@ class AggregateRoot:
         """Forget the facts recorded since the last flush: what made them is undone."""
         self.__dict__.pop("_recorded", None)
 
-    def has_recorded(self) -> bool:
-        """Whether facts wait to be published."""
-        return bool(self.__dict__.get("_recorded"))
-
     def check_version(self, expected: int | None) -> None:
         """Raise Stale unless `expected` is None or the present version."""
         if expected is not None and expected != self.version:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, tuple_
 from sqlalchemy.orm import Session
 
 __all__ = ["Listing", "Page", "at_least", "at_most", "equals", "one_of"]
@@ -64,10 +64,10 @@ class Listing:
     null (coalesce it); `key` is the unique tie-breaker. A leading `-` in a sort means descending.
     """
 
-    select: Select[Any]
-    key: ColumnElement[Any]
+    select: Select[*tuple[Any, ...]]
+    key: SQLColumnExpression[Any]
     filters: Mapping[str, Condition] = field(default_factory=dict)
-    sorts: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    sorts: Mapping[str, SQLColumnExpression[Any]] = field(default_factory=dict)
     default_sort: str = "-created_at"
 
     def page(
@@ -88,7 +88,7 @@ class Listing:
         query = self.select.where(*where, *conditions)
         position = tuple_(sort_column, self.key)
         if (cursor := arguments.get("cursor")) is not None:
-            after = tuple_(*self._values(cursor, sort_column))
+            after = tuple_(*_values(cursor, sort_column, self.key))
             query = query.where(position < after if descending else position > after)
         order = (sort_column, self.key)
         rows = session.execute(
@@ -101,17 +101,16 @@ class Listing:
         last = rows[limit - 1]
         return Page(rows[:limit], [_text(last._sort), _text(last._key)])
 
-    def _values(self, cursor: Sequence[str], sort_column: ColumnElement[Any]) -> list[Any]:
-        columns = (sort_column, self.key)
-        if len(cursor) != len(columns):
-            raise ValueError("the cursor does not belong to this list")
-        try:
-            return [
-                _PARSERS[column.type.python_type](value)
-                for column, value in zip(columns, cursor, strict=True)
-            ]
-        except InvalidOperation as error:
-            raise ValueError("the cursor does not belong to this list") from error
+
+def _values(cursor: Sequence[str], *columns: Any) -> list[Any]:
+    if len(cursor) != len(columns):
+        raise ValueError("the cursor does not belong to this list")
+    try:
+        return [
+            _PARSERS[column.type.python_type](value) for column, value in zip(columns, cursor, strict=True)
+        ]
+    except InvalidOperation as error:
+        raise ValueError("the cursor does not belong to this list") from error
 
 
 def _text(value: Any) -> str:

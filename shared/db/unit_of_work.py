@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import event, insert, inspect
+from sqlalchemy import Table, event, insert, inspect, update
 from sqlalchemy.orm import Session, configure_mappers
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from shared.db.base import AggregateRoot, Recorded
@@ -45,11 +46,12 @@ class _Touched:
 
     facts: list[tuple[AggregateRoot, Recorded]] = field(default_factory=list)
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    new: list[AggregateRoot] = field(default_factory=list)
     chain: uuid.UUID | None = None
 
     def copy(self) -> _Touched:
         changes = {name: dict(details) for name, details in self.changes.items()}
-        return _Touched(list(self.facts), changes, self.chain)
+        return _Touched(list(self.facts), changes, list(self.new), self.chain)
 
 
 class UnitOfWork:
@@ -104,7 +106,9 @@ class UnitOfWork:
         facts = sorted(self._touched.facts, key=lambda fact: fact[1].order)
         self._touched.facts.clear()
         if facts:
-            self._outbox.write(self.session, facts, current_cause(), self._chain_of(facts), self.clock.now())
+            self._outbox.write(
+                self.session, facts, current_cause(), self._settle_chain(facts), self.clock.now()
+            )
 
     def _flush_aggregates(self) -> None:
         try:
@@ -115,16 +119,19 @@ class UnitOfWork:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part that may fail alone: its changes and facts are undone, the rest of the transaction lives."""
-        self._flush_aggregates()
+        self.flush()
         kept = self._touched.copy()
         try:
             with self.session.begin_nested():
                 yield
                 self.flush()
-        except BaseException:
+        except BaseException as error:
             self._touched = kept
-            # Objects the failed part changed must be read afresh by the next one.
-            self.session.expunge_all()
+            for known in self.session.identity_map.values():
+                if isinstance(known, AggregateRoot):
+                    known.drop_recorded()
+            if isinstance(error, StaleDataError):
+                raise _lost_race() from error
             raise
 
     def _commit(self) -> None:
@@ -165,18 +172,35 @@ class UnitOfWork:
     def _chain(self) -> uuid.UUID:
         """The chain of what is changed here, for timers and commands set in the same transaction."""
         self._flush_aggregates()
-        return self._chain_of(self._touched.facts)
+        return self._settle_chain(self._touched.facts)
+
+    def _settle_chain(self, facts: Sequence[tuple[AggregateRoot, Recorded]]) -> uuid.UUID:
+        """The chain of the whole transaction, which its new aggregates then belong to."""
+        chain = self._chain_of(facts)
+        if facts and current_cause().causation_id is None:
+            self._touched.chain = chain
+        for aggregate in self._touched.new:
+            if aggregate.root_correlation_id != chain:
+                # It was flushed before the transaction touched what has a chain. Not a change of its own:
+                # the version stays.
+                table: Table = inspect(type(aggregate)).local_table
+                self.session.execute(
+                    update(table).where(table.c.id == aggregate.id).values(root_correlation_id=chain)
+                )
+                set_committed_value(aggregate, "root_correlation_id", chain)
+        self._touched.new.clear()
+        return chain
 
     def _chain_of(self, facts: Sequence[tuple[AggregateRoot, Recorded]]) -> uuid.UUID:
         """Facts caused by a fact stay in its chain; a person's request continues the chain of the first
-        aggregate it touches that has one, for all it does in the transaction."""
+        aggregate it touches that has one."""
         cause, touched = current_cause(), self._touched
         if cause.causation_id is not None:
             return cause.correlation_id
-        if touched.chain is None and facts:
-            roots = (aggregate.root_correlation_id for aggregate, _ in facts)
-            touched.chain = next((root for root in roots if root is not None), cause.correlation_id)
-        return touched.chain or cause.correlation_id
+        if touched.chain is not None:
+            return touched.chain
+        known = (aggregate for aggregate, _ in facts if aggregate not in touched.new)
+        return next((aggregate.root_correlation_id for aggregate in known), cause.correlation_id)
 
     def _before_flush(self) -> None:
         session, now = self.session, self.clock.now()
@@ -194,12 +218,12 @@ class UnitOfWork:
             aggregate.updated_at = now
         for aggregate in deleted:
             self._note(aggregate, deleted=True)
-        if new:
-            # The chain is settled once, before the new aggregates get theirs from it.
+        unrooted = [aggregate for aggregate in new if aggregate.root_correlation_id is None]
+        if unrooted:
+            self._touched.new.extend(unrooted)
             chain = self._chain_of(sorted(facts, key=lambda fact: fact[1].order))
-            for aggregate in new:
-                if aggregate.root_correlation_id is None:
-                    aggregate.root_correlation_id = chain
+            for aggregate in unrooted:
+                aggregate.root_correlation_id = chain
 
     def _note(self, aggregate: AggregateRoot, **kind: bool) -> None:
         """Remember ids and field names, never values, for the audit."""
@@ -224,8 +248,8 @@ def _before_flush(session: Session, _context: Any, _instances: Any) -> None:
 
 @event.listens_for(AggregateRoot, "init", propagate=True)
 def _give_identity(target: AggregateRoot, _args: Any, kwargs: dict[str, Any]) -> None:
-    # Set before the constructor runs, whatever arguments that takes: a fact may be recorded inside it. The first
-    # instance of all may come before the mappers are configured.
+    # Set before the constructor runs, whatever arguments that takes: a fact may be recorded inside it. The
+    # first instance of all may come before the mappers are configured.
     configure_mappers()
     if "id" not in kwargs:
         target.id = new_id()

@@ -39,3 +39,7 @@ CREATE INDEX ix_teams_member_ids ON teams USING gin (member_ids);
 def upgrade() -> None:
     op.execute(PRINCIPALS)
     op.execute(TEAMS)
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE principals, teams")
