@@ -220,8 +220,9 @@ class Cluster:
     def _problem(self, output: str) -> LocalProblem:
         if "No space left on device" in output:
             return LocalProblem(full_disk_sentence(self.data.parent))
-        lines = [line for line in output.strip().splitlines() if "FATAL" in line or "error" in line]
-        reason = lines[-1].split("FATAL:")[-1].strip() if lines else "no reason given"
+        lines = output.strip().splitlines() or ["no reason given"]
+        telling = [line for line in lines if "FATAL" in line or "error" in line]
+        reason = (telling or lines)[-1].split("FATAL:")[-1].strip()
         return LocalProblem(f"PostgreSQL could not start ({reason}): {self.log} says more.")
 
     def _superuser_password(self) -> str:
@@ -271,6 +272,8 @@ def _as(account: pwd.struct_passwd, folder: Path) -> list[str]:
         return []
     prefix = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
     if not (_open_to_all(folder.parent) and _open_to_all(program("postgres").parent)):
+        # initdb asks access(2) for its programs, which honours the capability under this securebit only.
+        prefix += ["--securebits=+no_setuid_fixup"]
         prefix += ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]
     return prefix
 
