@@ -404,18 +404,18 @@ def _read_to_the_end(
 ) -> Iterator[ReceivedRecord]:
     """The records that are in `topic` when the first is asked for."""
     # The broker keeps milliseconds; a record of the same millisecond is rather read once too often.
-    since_ms = int(since.timestamp() * 1000) if since is not None else 0
+    since_ms = int(since.timestamp() * 1000) if since is not None else None
     numbers = sorted(consumer.partitions_for_topic(topic))
     if key is not None and numbers:
         numbers = [numbers[(murmur2(key.encode()) & 0x7FFFFFFF) % len(numbers)]]
     partitions = [TopicPartition(topic, number) for number in numbers]
     consumer.assign(partitions)
-    ends = _seek(consumer, partitions, since_ms if since is not None else None)
+    ends = _seek(consumer, partitions, since_ms)
     moved_at = time.monotonic()
     while ends:
         batches = consumer.poll(timeout_ms=500)
         for record in _flatten(batches):
-            if record.offset < ends[TopicPartition(topic, record.partition)] and record.timestamp >= since_ms:
+            if record.offset < ends[TopicPartition(topic, record.partition)]:
                 received = _received(record)
                 if key is None or received.key == key:
                     yield received
