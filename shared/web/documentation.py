@@ -86,6 +86,12 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         """Errors are answered by `shared.web.problems`."""
 
+    def _register_etag_headers(self) -> None:
+        """Routes document If-Match themselves."""
+
+    def _register_pagination_header(self) -> None:
+        """Pages are documented as bodies."""
+
     def _register_responses(self) -> None:
         response = {
             "description": "The request was refused; the problem document says why.",
