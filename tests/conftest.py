@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "shared.testing.run_directory",
+    "shared.testing.services",
     "shared.testing.kafka",
     "shared.testing.postgres",
     "shared.testing.suites",

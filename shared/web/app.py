@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flask import Flask, Response, g, request
 
@@ -45,11 +45,13 @@ def create_app(
     open_prefixes: tuple[str, ...] = (),
     has_bus: bool = True,
     policy: Policy | None = None,
+    read_keys: Callable[[], bytes] | None = None,
 ) -> Flask:
     """The web application of one service.
 
     `open_prefixes`: addresses beside `/public/v1` below which routes may be PUBLIC (an OAuth server has
-    some). `has_bus`: mount `/v1/bus`. `policy` replaces the suite's own in tests. Nothing is connected here.
+    some). `has_bus`: mount `/v1/bus`. `policy` replaces the suite's own in tests. `read_keys` gives the issuer's
+    JWKS where it need not be fetched from `settings.identity_url`. Nothing is connected here.
 
     Raises UndeclaredRoute when a route does not say who may use it, names an unknown permission, or is public
     where it may not be; ValueError for a rate that cannot be read.
@@ -58,7 +60,7 @@ def create_app(
     app = Flask(name, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.strict_slashes = False
-    app.extensions["crm"] = _application(runtime, policy or Policy.load())
+    app.extensions["crm"] = _application(runtime, policy or Policy.load(), read_keys)
     problems.install(app)
     api = documentation.Api(app, f"CRM {name}")
     for blueprint in (*blueprints, *([bus_api.blueprint] if has_bus else [])):
@@ -72,13 +74,12 @@ def create_app(
     return app
 
 
-def _application(runtime: Runtime, policy: Policy) -> Application:
+def _application(runtime: Runtime, policy: Policy, read_keys: Callable[[], bytes] | None) -> Application:
     settings, service, database = runtime.settings, runtime.service, runtime.database
-    read_keys = (
-        file_keys(settings.jwks_file)
-        if settings.jwks_file is not None
-        else url_keys(f"{settings.identity_url}/oauth/jwks.json")
-    )
+    if settings.jwks_file is not None:
+        read_keys = file_keys(settings.jwks_file)
+    elif read_keys is None:
+        read_keys = url_keys(f"{settings.identity_url}/oauth/jwks.json")
     outbox = runtime.outbox()
     return Application(
         group=service.group,

@@ -75,8 +75,8 @@ def _replay(row: Any, claim: IdempotencyClaim, *, is_recent: bool) -> Response:
 
 def keep_answer(claim: IdempotencyClaim, answer: Response) -> None:
     """Add the answer to the claim, in a transaction of its own. A failure is logged only: the effect is
-    made."""
-    if answer.status_code >= 400 or answer.is_streamed:
+    made. An answer that the view marked `Cache-Control: no-store` (a secret that is shown once) is not kept."""
+    if answer.status_code >= 400 or answer.is_streamed or answer.cache_control.no_store:
         return
     kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
     table = IDEMPOTENCY_KEYS.c

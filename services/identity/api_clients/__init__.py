@@ -1,0 +1,1 @@
+"""API clients: other software that connects without a person."""

@@ -1,0 +1,1 @@
+"""OAuth: the token endpoint, the published keys and the description of both."""

@@ -1,0 +1,42 @@
+"""The signing key aggregate."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from joserfc.jwk import ECKey
+from sqlalchemy.orm import Mapped
+
+from services.identity.database import Base
+from services.identity.signing_keys.encryption import WrongSecret, decrypt, encrypt
+from services.identity.signing_keys.errors import KeyUnreadable
+from shared.db.base import AggregateRoot
+
+__all__ = ["SigningKey"]
+
+
+class SigningKey(AggregateRoot, Base):
+    """A P-256 key pair named by its RFC 7638 thumbprint. The newest key signs, all of them are published."""
+
+    __tablename__ = "signing_keys"
+    AGGREGATE = "signing_key"
+
+    kid: Mapped[str]
+    public_jwk: Mapped[dict[str, Any]]
+    private_key: Mapped[bytes]
+
+    @classmethod
+    def generate(cls, secret: str) -> Self:
+        """A fresh pair whose private half only `secret` opens."""
+        key = ECKey.generate_key("P-256", private=True)
+        kid = key.thumbprint()
+        public = {**key.as_dict(private=False), "kid": kid, "use": "sig", "alg": "ES256"}
+        return cls(kid=kid, public_jwk=public, private_key=encrypt(key.as_pem(private=True), kid, secret))
+
+    def open(self, secret: str) -> ECKey:
+        """The key to sign with. Raises KeyUnreadable."""
+        try:
+            pem = decrypt(self.private_key, self.kid, secret)
+        except WrongSecret as error:
+            raise KeyUnreadable("Set CRM_SECRET to what it was when the key was made.") from error
+        return ECKey.import_key(pem, {"kid": self.kid})

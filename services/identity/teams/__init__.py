@@ -1,0 +1,1 @@
+"""Teams: who works together, who leads them, and which team is part of which."""

@@ -1,0 +1,18 @@
+"""The one place where the objects of identity meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.identity.app import create_app
+from services.identity.settings import IdentitySettings
+from shared.service import Service
+
+__all__ = ["SERVICE"]
+
+SERVICE = Service(
+    name="identity",
+    create_app=create_app,
+    migrations=Path(__file__).parent / "migrations",
+    settings=IdentitySettings,
+)
