@@ -19,7 +19,6 @@ from deploy.local.problems import LocalProblem
 # What nearly every process needs. Loaded once here, its memory is shared by all of them.
 _LIBRARIES = (
     "alembic.runtime.environment",
-    "flask_limiter",
     "flask_smorest",
     "gunicorn.app.base",
     "gunicorn.workers.gthread",

@@ -46,7 +46,9 @@ def decide_cover(
         and warranty_starts <= reported_on <= warranty_ends
     )
     if in_warranty and contract_number:
-        return Cover("warranty", True, True, True, f"Under warranty until {warranty_ends}, contract {contract_number}.")
+        return Cover(
+            "warranty", True, True, True, f"Under warranty until {warranty_ends}, contract {contract_number}."
+        )
     if in_warranty:
         return Cover("warranty", True, True, False, f"Under warranty until {warranty_ends}.")
     if contract_number:

@@ -14,6 +14,9 @@ __all__ = ["Loop"]
 
 log = logging.getLogger(__name__)
 
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries at most: when a database or a broker is back, work goes on at once."""
+
 
 class Loop(ABC):
     """A named thread that calls `step` until it is stopped.
@@ -81,7 +84,7 @@ class Loop(ABC):
             more = self.step()
         except Exception as error:  # noqa: BLE001 - a loop must outlive its worst step
             self.failures += 1
-            pause = relay_delay(self.failures)
+            pause = min(LONGEST_PAUSE, relay_delay(self.failures))
             log.warning(
                 "%s failed, again in %.1f s: %s: %s",
                 self.name,

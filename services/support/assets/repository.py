@@ -24,4 +24,6 @@ class Assets(Repository[Asset]):
 
     def with_serial(self, product_id: uuid.UUID, serial: str) -> Asset | None:
         """The product's asset with this serial number."""
-        return self.session.scalar(select(Asset).where(Asset.product_id == product_id, Asset.serial == serial))
+        return self.session.scalar(
+            select(Asset).where(Asset.product_id == product_id, Asset.serial == serial)
+        )

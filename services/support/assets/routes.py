@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["blueprint"]
 
-blueprint = Blueprint("assets", __name__, url_prefix="/v1/assets", description="What customers own, and its warranty")
+blueprint = Blueprint(
+    "assets", __name__, url_prefix="/v1/assets", description="What customers own, and its warranty"
+)
 
 
 @blueprint.get("", permission="asset.read")

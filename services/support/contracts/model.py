@@ -87,7 +87,10 @@ class Contract(AggregateRoot, Base):
         self._require("activate")
         if confirmed is not None:
             self.lines = [
-                {**line, "struck": line["order_line_id"] is not None and line["order_line_id"] not in confirmed}
+                {
+                    **line,
+                    "struck": line["order_line_id"] is not None and line["order_line_id"] not in confirmed,
+                }
                 for line in self.lines
             ]
         if all(line["struck"] for line in self.lines):
@@ -169,9 +172,7 @@ class Entitlement(AggregateRoot, Base):
     kind: Mapped[str]
     balance: Mapped[Decimal | None] = mapped_column(Numeric(12, 3))
 
-    def consume(
-        self, quantity: Decimal, now: datetime, *, case_id: uuid.UUID | None = None
-    ) -> None:
+    def consume(self, quantity: Decimal, now: datetime, *, case_id: uuid.UUID | None = None) -> None:
         """Use some of it. Raises EntitlementExhausted."""
         if self.balance is not None:
             if self.balance < quantity:

@@ -42,8 +42,9 @@ _CONTRACTS = Listing(
         "opportunity_id": equals(Contract.opportunity_id),
         "order_id": equals(Contract.order_id),
         "number": equals(Contract.number),
-        "expiring_within_days": lambda days: (Contract.state == "active")
-        & (Contract.ends_on <= func.current_date() + timedelta(days=days)),
+        "expiring_within_days": lambda days: (
+            (Contract.state == "active") & (Contract.ends_on <= func.current_date() + timedelta(days=days))
+        ),
         "ids": one_of(Contract.id),
     },
     sorts={"created_at": Contract.created_at, "number": Contract.number},

@@ -96,7 +96,9 @@ def apply_order_fact(order_id: uuid.UUID, kind: str, data: Mapping[str, Any], uo
         if contract is not None:
             _apply(contract, kind, data, uow)
         elif uow.session.get(PendingOrderFact, (order_id, kind)) is None:
-            uow.session.add(PendingOrderFact(order_id=order_id, kind=kind, data=dict(data), at=uow.clock.now()))
+            uow.session.add(
+                PendingOrderFact(order_id=order_id, kind=kind, data=dict(data), at=uow.clock.now())
+            )
 
 
 def withdraw_contract(opportunity_id: uuid.UUID, reason: str, uow: UnitOfWork) -> None:
@@ -186,9 +188,7 @@ def top_up(
         return entitlement
 
 
-def consume_entitlement(
-    contract_id: uuid.UUID, case_id: uuid.UUID, uow: UnitOfWork
-) -> Entitlement | None:
+def consume_entitlement(contract_id: uuid.UUID, case_id: uuid.UUID, uow: UnitOfWork) -> Entitlement | None:
     """Use one incident for a case; None where the contract does not count incidents. The same case uses one.
 
     Raises EntitlementExhausted.
