@@ -11,6 +11,8 @@ from typing import Any
 
 import psycopg
 
+from shared.db.engine import libpq_url
+from shared.db.migrations import at_head
 from shared.messaging.commands import OutsideCall, run_next
 from shared.messaging.health import HealthServer
 from shared.messaging.housekeeping import AuditSealer, Housekeeper
@@ -23,8 +25,6 @@ from shared.messaging.replay_command import REPLAY, ReplayCall
 from shared.messaging.timers import TimerHandler, fire_due
 from shared.messaging.transport import Transport
 from shared.messaging.worker import Worker
-from shared.db.engine import libpq_url
-from shared.db.migrations import at_head
 from shared.service import Runtime
 from shared.settings import Settings
 

@@ -130,7 +130,7 @@ def run_next(
             result = call.find(command) if repeated and call.can_find else None
             if result is None:
                 result = call.perform(command)
-        except Exception as error:  # noqa: BLE001 - whatever the outside does, the command must not be lost
+        except Exception as error:
             _close_failed(open_unit_of_work(), call, command, error, clock)
         else:
             with open_unit_of_work() as uow:

@@ -1,82 +1,118 @@
-"""Dead letters: facts that were given up. They stay in the inbox as `dead`, block their key, and are copied to the
-group's `.dlq` topic; a person retries or skips them, with a reason."""
+"""Dead letters: facts that were given up. They stay in the inbox as `dead`, block their key, and are copied to
+the group's `.dlq` topic; a person retries or skips them, with a reason."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.orm import Session
 
-from shared.db.plumbing import AUDIT_ENTRIES, INBOX, OUTBOX
+from shared.db.plumbing import AUDIT_ENTRIES, INBOX
 from shared.kernel.cause import current_cause
 from shared.kernel.clock import Clock
 from shared.kernel.errors import Conflict, NotFound
 from shared.kernel.ids import new_id
 from shared.messaging.envelope import to_headers
+from shared.observability.metrics import metrics
 
-if TYPE_CHECKING:
-    from shared.db.unit_of_work import UnitOfWork
-
-__all__ = ["bury", "get_dead_letter", "list_dead_letters", "retry", "skip"]
+__all__ = ["Letter", "bury", "get_dead_letter", "list_dead_letters", "retry", "skip"]
 
 BURIED = "dead_letter.buried.v1"
 
+# With base64 and the headers, a larger payload would be refused by every broker.
+_LARGEST_COPIED = 600_000
 
-def bury(uow: UnitOfWork, row: Any, reason: str) -> None:
-    """Copy an inbox row to its group's `.dlq` topic, through the outbox like every other fact."""
-    consumer: str = row.consumer
-    event_id, now, cause = new_id(), uow.clock.now(), current_cause()
+# Of a letter that dies again after a retry there is a second copy, with the next version. Run by both ends that
+# bury: ingest (psycopg) and the worker (SQLAlchemy on psycopg).
+_BURY = """
+INSERT INTO outbox (event_id, aggregate_type, aggregate_id, aggregate_version, event_type, topic, partition_key,
+                    correlation_id, headers, payload, occurred_at)
+SELECT %(event_id)s, 'dead_letter', %(subject)s, v.version, %(event_type)s, %(topic)s, %(key)s,
+       %(correlation_id)s, %(headers)s || jsonb_build_object('ce_aggregateversion', v.version::text),
+       %(payload)s, %(now)s
+FROM (SELECT coalesce(max(aggregate_version), 0) + 1 AS version FROM outbox
+      WHERE aggregate_type = 'dead_letter' AND aggregate_id = %(subject)s) AS v
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An inbox row that is given up: see the table's columns."""
+
+    consumer: str
+    source: str
+    event_id: str
+    event_type: str | None
+    topic: str
+    position: str
+    partition_key: str
+    correlation_id: uuid.UUID | None
+    headers: Mapping[str, str]
+    payload: bytes
+    attempts: int
+
+
+def bury(execute: Callable[[Any, Any], Any], letter: Letter, reason: str, now: datetime) -> None:
+    """Copy a letter to its group's `.dlq` topic, through the outbox like every other fact.
+
+    `execute` runs a statement with psycopg's parameters in the transaction that makes the letter dead.
+    """
+    consumer, event_id = letter.consumer, new_id()
     event_type = f"{consumer}.{BURIED}"
-    subject = f"{row.source}/{row.event_id}"
-    earlier = select(func.max(OUTBOX.c.aggregate_version)).where(
-        OUTBOX.c.aggregate_type == "dead_letter", OUTBOX.c.aggregate_id == subject
-    )
-    deaths = (uow.session.scalar(earlier) or 0) + 1
+    subject = f"{letter.source}/{letter.event_id}"
+    correlation_id = letter.correlation_id or new_id()
+    payload = letter.payload if len(letter.payload) <= _LARGEST_COPIED else b""
     data = {
         "consumer": consumer,
-        "source": row.source,
-        "event_id": row.event_id,
-        "event_type": row.event_type,
-        "topic": row.topic,
-        "position": row.position,
+        "source": letter.source,
+        "event_id": letter.event_id,
+        "event_type": letter.event_type,
+        "topic": letter.topic,
+        "position": letter.position,
         "reason": reason,
-        "attempts": row.attempts + 1,
-        "headers": dict(row.headers),
-        "payload_base64": base64.b64encode(bytes(row.payload)).decode(),
+        "attempts": letter.attempts,
+        "headers": dict(letter.headers),
+        "payload_bytes": len(letter.payload),
+        "payload_base64": base64.b64encode(payload).decode(),
     }
-    uow.session.execute(
-        insert(OUTBOX).values(
-            event_id=event_id,
-            aggregate_type="dead_letter",
-            aggregate_id=subject,
-            aggregate_version=deaths,
-            event_type=event_type,
-            topic=f"{consumer}.dlq",
-            partition_key=row.partition_key,
-            correlation_id=cause.correlation_id,
-            headers=to_headers(
-                event_id=event_id,
-                source=f"/{consumer.replace('.', '/')}",
-                event_type=event_type,
-                subject=subject,
-                time=now,
-                dataschema="urn:crm:schema:dead_letter.buried.v1",
-                key=row.partition_key,
-                version=deaths,
-                correlation_id=cause.correlation_id,
-                causation_id=row.event_id,
-                actor_id=cause.actor_id,
-                data_class="pii",
-                traceparent=row.headers.get("traceparent"),
-            ),
-            payload=orjson.dumps(data),
-            occurred_at=now,
-        )
+    headers = to_headers(
+        event_id=event_id,
+        source=f"/{consumer.replace('.', '/')}",
+        event_type=event_type,
+        subject=subject,
+        time=now,
+        dataschema=f"urn:crm:schema:{BURIED}",
+        key=letter.partition_key,
+        version=1,
+        correlation_id=correlation_id,
+        causation_id=letter.event_id,
+        actor_id=letter.headers.get("ce_actorid", "system:internal"),
+        data_class="pii",
+        traceparent=letter.headers.get("traceparent"),
     )
+    execute(
+        _BURY,
+        {
+            "event_id": event_id,
+            "subject": subject,
+            "event_type": event_type,
+            "topic": f"{consumer}.dlq",
+            "key": letter.partition_key,
+            "correlation_id": correlation_id,
+            "headers": Jsonb(headers),
+            "payload": orjson.dumps(data),
+            "now": now,
+        },
+    )
+    metrics.dead_lettered(letter.topic)
 
 
 def _shown(*, with_payload: bool) -> list[Any]:
@@ -99,52 +135,54 @@ def list_dead_letters(session: Session, consumer: str, *, limit: int = 100) -> l
     return [dict(row) for row in session.execute(query).mappings()]
 
 
-def get_dead_letter(session: Session, consumer: str, source: str, event_id: str) -> dict[str, Any]:
-    """One dead letter with its headers and raw payload. Raises NotFound."""
+def get_dead_letter(
+    session: Session, consumer: str, source: str, event_id: str, *, lock: bool = False
+) -> dict[str, Any]:
+    """One dead letter with its headers and raw payload; `lock` holds it until the commit. Raises NotFound."""
     query = select(*_shown(with_payload=True)).where(
         _this(consumer, source, event_id), INBOX.c.state == "dead"
     )
-    row = session.execute(query).mappings().first()
+    row = session.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
         raise NotFound(f"There is no dead letter {event_id} from {source}.")
     return dict(row)
 
 
 def retry(session: Session, clock: Clock, consumer: str, source: str, event_id: str) -> None:
-    """Work on a dead letter again, at once and with all its attempts. Raises NotFound, and Conflict for bytes that
-    are no event."""
-    letter = get_dead_letter(session, consumer, source, event_id)
+    """Work on a dead letter again, at once and with all its attempts. Raises NotFound, and Conflict for bytes
+    that are no event."""
+    letter = _lock(session, consumer, source, event_id)
     if letter["event_type"] is None:
         raise Conflict("These bytes are no event, so nothing can apply them. Export them, then skip them.")
-    _close(session, clock, consumer, (source, event_id), "dead_letter.retry", state="ready", attempts=0)
+    session.execute(update(INBOX).where(INBOX.c.ord == letter["ord"]).values(state="ready", attempts=0))
+    _note(session, clock, "dead_letter.retry", letter, {})
 
 
 def skip(session: Session, clock: Clock, consumer: str, source: str, event_id: str, reason: str) -> None:
     """Give a dead letter up for good, so that its key moves on; the reason is kept. Raises NotFound."""
-    get_dead_letter(session, consumer, source, event_id)
-    _close(
-        session,
-        clock,
-        consumer,
-        (source, event_id),
-        "dead_letter.skip",
-        state="skipped",
-        last_error=f"skipped: {reason}",
-        done_at=clock.now(),
+    letter = _lock(session, consumer, source, event_id)
+    session.execute(
+        update(INBOX)
+        .where(INBOX.c.ord == letter["ord"])
+        .values(state="skipped", last_error=f"skipped: {reason}", done_at=clock.now())
     )
+    _note(session, clock, "dead_letter.skip", letter, {"reason": reason})
 
 
-def _close(
-    session: Session, clock: Clock, consumer: str, letter: Sequence[str], action: str, **values: Any
+def _lock(session: Session, consumer: str, source: str, event_id: str) -> dict[str, Any]:
+    """The letter, held until the commit: of two people who decide at once, the second finds it gone."""
+    return get_dead_letter(session, consumer, source, event_id, lock=True)
+
+
+def _note(
+    session: Session, clock: Clock, action: str, letter: Mapping[str, Any], details: dict[str, Any]
 ) -> None:
-    source, event_id = letter
-    session.execute(update(INBOX).where(_this(consumer, source, event_id)).values(**values))
     session.execute(
         insert(AUDIT_ENTRIES).values(
             at=clock.now(),
             actor=current_cause().actor_id,
             action=action,
-            object=f"inbox:{source}/{event_id}",
-            details={"reason": values["last_error"]} if "last_error" in values else {},
+            object=f"inbox:{letter['source']}/{letter['event_id']}",
+            details=details,
         )
     )

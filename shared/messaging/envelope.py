@@ -100,12 +100,15 @@ def fact_from(headers: Mapping[str, str], value: bytes) -> Fact:
     if not isinstance(data, dict):
         raise Undecodable("the value is not a JSON object")
     try:
+        time = datetime.fromisoformat(headers["ce_time"])
+        if time.tzinfo is None:
+            raise ValueError("ce_time has no time zone")
         return Fact(
             id=headers["ce_id"],
             source=headers["ce_source"],
             type=headers["ce_type"],
             subject=headers["ce_subject"],
-            time=datetime.fromisoformat(headers["ce_time"]),
+            time=time,
             key=headers["ce_partitionkey"],
             version=int(headers["ce_aggregateversion"]),
             correlation_id=uuid.UUID(headers["ce_correlationid"]),

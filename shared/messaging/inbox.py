@@ -1,4 +1,4 @@
-"""The inbox: what has arrived, stored before it is worked on; a second delivery of the same fact changes nothing."""
+"""The inbox: what has arrived, stored before it is worked on; a second delivery of a fact changes nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqlalchemy import DateTime, select
 from sqlalchemy.orm import Session
 
 from shared.db.plumbing import INBOX
+from shared.messaging.dead_letters import Letter, bury
 from shared.messaging.envelope import Fact, Undecodable, fact_from_record
 from shared.messaging.transport import ReceivedRecord
 
@@ -30,7 +31,7 @@ FROM unnest(%(source)s::text[], %(event_id)s::text[], %(topic)s::text[], %(posit
             %(correlation_id)s::uuid[], %(headers)s::jsonb[], %(payload)s::bytea[], %(state)s::text[],
             %(last_error)s::text[]) AS r
 ON CONFLICT (consumer, source, event_id) DO NOTHING
-RETURNING topic
+RETURNING topic, source, event_id, state
 """
 _COLUMNS = (
     "source",
@@ -46,6 +47,12 @@ _COLUMNS = (
     "state",
     "last_error",
 )
+
+
+_UNDECODABLE = "undecodable"
+# Ids and keys stand in indexes, whose entries are limited, and in columns with a range.
+_LONGEST = 255
+_LARGEST_VERSION = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +79,20 @@ class Inbox:
     def store(
         self, connection: psycopg.Connection[Any], records: Sequence[ReceivedRecord], now: datetime
     ) -> Stored:
-        """Store a batch inside the caller's transaction."""
+        """Store a batch inside the caller's transaction. Bytes that are no event are dead at once."""
         rows = [self._row(record) for record in records]
         columns = {name: [row[i] for row in rows] for i, name in enumerate(_COLUMNS)}
         new = connection.execute(_STORE, {"consumer": self.consumer, **columns}).fetchall()
-        return Stored.count(records, (topic for (topic,) in new))
+        dead = {event_id for _, _, event_id, state in new if state == "dead"}
+        for record, row in zip(records, rows, strict=True):
+            if row[0] == _UNDECODABLE and row[1] in dead:
+                bury(connection.execute, self._letter(record, row), row[-1], now)
+        return Stored.count(records, (topic for topic, *_ in new))
 
     def _row(self, record: ReceivedRecord) -> tuple[Any, ...]:
         try:
             fact = fact_from_record(record)
+            _check_storable(fact, record)
         except Undecodable as error:
             return self._undecodable(record, str(error))
         return (
@@ -103,12 +115,8 @@ class Inbox:
         """Bytes that are no event are kept as they came, under an id made of their position. They get a key of
         their own, so they block nothing."""
         event_id = f"{record.topic}:{record.position}"
-        # PostgreSQL's jsonb cannot hold U+0000; a header that has it is shown escaped.
-        headers = {
-            name.replace("\0", "\\0"): value.replace("\0", "\\0") for name, value in record.headers.items()
-        }
         return (
-            "undecodable",
+            _UNDECODABLE,
             event_id,
             record.topic,
             record.position,
@@ -116,11 +124,48 @@ class Inbox:
             None,
             None,
             None,
-            Jsonb(headers),
+            Jsonb(_shown(record.headers)),
             record.value,
             "dead",
-            reason[:2000].replace("\0", "\\0"),
+            _without_nul(reason[:2000]),
         )
+
+    def _letter(self, record: ReceivedRecord, row: tuple[Any, ...]) -> Letter:
+        return Letter(
+            consumer=self.consumer,
+            source=_UNDECODABLE,
+            event_id=row[1],
+            event_type=None,
+            topic=record.topic,
+            position=record.position,
+            partition_key=row[1],
+            correlation_id=None,
+            # What claims to be an event's header is shown with the copy, and not taken over into its own.
+            headers=_shown(record.headers),
+            payload=record.value,
+            attempts=1,
+        )
+
+
+def _check_storable(fact: Fact, record: ReceivedRecord) -> None:
+    """Raises Undecodable for an event that the tables cannot hold: it would stop everything behind it."""
+    named = {"ce_source": fact.source, "ce_id": fact.id, "ce_partitionkey": fact.key, "ce_type": fact.type}
+    for header, value in named.items():
+        if not 0 < len(value) <= _LONGEST:
+            raise Undecodable(f"the header {header} is empty or has more than {_LONGEST} characters")
+    if not 0 <= fact.version <= _LARGEST_VERSION:
+        raise Undecodable("the header ce_aggregateversion is out of range")
+    if any("\0" in name or "\0" in value for name, value in record.headers.items()):
+        raise Undecodable("a header holds a NUL character")
+
+
+def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers in which PostgreSQL's jsonb finds no U+0000."""
+    return {_without_nul(name): _without_nul(value) for name, value in headers.items()}
+
+
+def _without_nul(value: str) -> str:
+    return value.replace("\0", "\\0")
 
 
 def fact_of_row(row: Any) -> Fact:
@@ -137,7 +182,8 @@ _CHAIN = (
 
 
 def chain_of_received(session: Session, correlation_id: uuid.UUID) -> list[dict[str, Any]]:
-    """What this service heard in a chain, in the order of arrival: ids, states, times (`occurred_at` as told)."""
+    """What this service heard in a chain, in the order of arrival: ids, states, times (`occurred_at` as
+    told)."""
     occurred_at = INBOX.c.headers["ce_time"].astext.cast(DateTime(timezone=True)).label("occurred_at")
     query = select(*(INBOX.c[name] for name in _CHAIN), occurred_at)
     rows = session.execute(query.where(INBOX.c.correlation_id == correlation_id).order_by(INBOX.c.ord))

@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 BATCH = 1_000
 STALL_SECONDS = 60.0
 
-_DELIVERY_SECONDS = 10.0
+_DELIVERY_SECONDS = 8.0  # less than a process is given to stop
 _REQUEST_MS = 5_000
 _CLOSE_SECONDS = 3.0
 _CHECK_SECONDS = 5.0

@@ -82,7 +82,7 @@ class Loop(ABC):
     def _attempt(self) -> bool:
         try:
             more = self.step()
-        except Exception as error:  # noqa: BLE001 - a loop must outlive its worst step
+        except Exception as error:
             self.failures += 1
             pause = min(LONGEST_PAUSE, relay_delay(self.failures))
             log.warning(

@@ -127,7 +127,7 @@ def _fire(
         try:
             with uow.savepoint(), caused_by(cause):
                 handlers[timer.kind](timer, uow)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the timer
+        except Exception as error:
             uow.session.execute(
                 this.values(
                     attempts=row.attempts + 1,

@@ -23,15 +23,15 @@ __all__ = [
 MAX_VALUE_BYTES = 900_000
 
 
-class BusUnavailable(Exception):  # noqa: N818 - a state of the world, not a mistake
+class BusUnavailable(Exception):
     """The broker cannot be reached; nothing is known about the records. Try again later."""
 
 
-class RecordRefused(Exception):  # noqa: N818
+class RecordRefused(Exception):
     """The broker will never take this record."""
 
 
-class Withheld(Exception):  # noqa: N818
+class Withheld(Exception):
     """Not sent, because an earlier record of the same key failed."""
 
 
