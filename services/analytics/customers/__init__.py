@@ -1,0 +1,1 @@
+"""Customers: accounts, and leads that belong to none yet, with what happened around them."""

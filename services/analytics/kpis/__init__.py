@@ -1,0 +1,1 @@
+"""Key figures: each has one definition and one way of being computed, whoever asks."""

@@ -1,0 +1,1 @@
+"""What spans two slices of analytics."""
