@@ -22,8 +22,8 @@ __all__ = ["Asset"]
 class Asset(AggregateRoot, Base):
     """One unit that a customer owns. States: in_transit, active, retired.
 
-    `unit_key` names the unit within its order line (its serial, or its number in the sequence of shipped units), so that
-    the same shipment heard twice registers nothing twice.
+    `unit_key` names the unit within its order line (its serial, or its number in the sequence of shipped units), so
+    that the same shipment heard twice registers nothing twice.
     """
 
     __tablename__ = "assets"

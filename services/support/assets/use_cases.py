@@ -26,8 +26,8 @@ def register_shipped_units(
 ) -> list[Asset]:
     """Register the units of an order line that were shipped so far and are not registered yet.
 
-    `owner`: account_id, contact_id, opportunity_id, order_id, contract_id, site. With `serials` there is one asset a serial,
-    without one a whole unit up to `cumulative`. Hearing of a shipment twice registers nothing twice.
+    `owner`: account_id, contact_id, opportunity_id, order_id, contract_id, site. With `serials` there is one asset
+    a serial, without one a whole unit up to `cumulative`. Hearing of a shipment twice registers nothing twice.
     """
     with uow:
         assets = Assets(uow.session)
