@@ -1,0 +1,1 @@
+"""Customers: which customer of the ERP an account is."""

@@ -1,0 +1,1 @@
+"""Feeds: how far the connector has read what changed in the ERP."""

@@ -1,0 +1,1 @@
+"""Mappings: which code of the ERP stands for which code of ours."""

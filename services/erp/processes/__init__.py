@@ -1,0 +1,1 @@
+"""What spans two slices, or a slice and the ERP; one file a process."""

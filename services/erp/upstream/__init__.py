@@ -1,0 +1,1 @@
+"""The ERPs that this service can speak to, one module each."""
