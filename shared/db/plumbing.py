@@ -47,6 +47,7 @@ OUTBOX = Table(
     Column("parked_at", _TIME),
     UniqueConstraint("aggregate_type", "aggregate_id", "aggregate_version"),
     Index("ix_outbox_pending", "seq", postgresql_where=text("published_at IS NULL")),
+    Index("ix_outbox_occurred_at", "occurred_at", postgresql_using="brin"),
     Index("ix_outbox_correlation_id", "correlation_id"),
 )
 
@@ -71,16 +72,17 @@ INBOX = Table(
     Column("last_error", Text),
     Column("received_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
     Column("done_at", _TIME),
-    # The head of each key is found through this one; it holds unfinished rows only.
+    # The head of each key is found through this one. Bytes that are no event block nothing, so it lacks them.
     Index(
         "ix_inbox_unfinished",
         "consumer",
         "topic",
         "partition_key",
         "ord",
-        postgresql_where=text("state IN ('ready', 'dead')"),
+        postgresql_where=text("state IN ('ready', 'dead') AND event_type IS NOT NULL"),
     ),
-    Index("ix_inbox_ready", "consumer", "ord", postgresql_where=text("state = 'ready'")),
+    Index("ix_inbox_dead", "consumer", "ord", postgresql_where=text("state = 'dead'")),
+    Index("ix_inbox_received_at", "received_at", postgresql_using="brin"),
     Index("ix_inbox_correlation_id", "correlation_id"),
 )
 

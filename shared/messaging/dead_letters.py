@@ -1,5 +1,8 @@
-"""Dead letters: facts that were given up. They stay in the inbox as `dead`, block their key, and are copied to
-the group's `.dlq` topic; a person retries or skips them, with a reason."""
+"""Dead letters: facts that were given up.
+
+They stay in the inbox as `dead`, block their key, and are copied to the group's `.dlq` topic; a person retries or
+skips them, with a reason.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,10 @@ BURIED = "dead_letter.buried.v1"
 # With base64 and the headers, a larger payload would be refused by every broker.
 _LARGEST_COPIED = 600_000
 
-# Of a letter that dies again after a retry there is a second copy, with the next version. Run by both ends that
-# bury: ingest (psycopg) and the worker (SQLAlchemy on psycopg).
+# Of a letter that dies again after a retry there is a second copy, with the next version.
 _BURY = """
-INSERT INTO outbox (event_id, aggregate_type, aggregate_id, aggregate_version, event_type, topic, partition_key,
-                    correlation_id, headers, payload, occurred_at)
+INSERT INTO outbox (event_id, aggregate_type, aggregate_id, aggregate_version, event_type, topic,
+                    partition_key, correlation_id, headers, payload, occurred_at)
 SELECT %(event_id)s, 'dead_letter', %(subject)s, v.version, %(event_type)s, %(topic)s, %(key)s,
        %(correlation_id)s, %(headers)s || jsonb_build_object('ce_aggregateversion', v.version::text),
        %(payload)s, %(now)s
@@ -69,6 +71,8 @@ def bury(execute: Callable[[Any, Any], Any], letter: Letter, reason: str, now: d
     event_type = f"{consumer}.{BURIED}"
     subject = f"{letter.source}/{letter.event_id}"
     correlation_id = letter.correlation_id or new_id()
+    # What stands in the headers of bytes that are no event is shown, not believed.
+    believed = letter.headers if letter.event_type is not None else {}
     payload = letter.payload if len(letter.payload) <= _LARGEST_COPIED else b""
     data = {
         "consumer": consumer,
@@ -94,9 +98,9 @@ def bury(execute: Callable[[Any, Any], Any], letter: Letter, reason: str, now: d
         version=1,
         correlation_id=correlation_id,
         causation_id=letter.event_id,
-        actor_id=letter.headers.get("ce_actorid", "system:internal"),
+        actor_id=believed.get("ce_actorid", "system:internal"),
         data_class="pii",
-        traceparent=letter.headers.get("traceparent"),
+        traceparent=believed.get("traceparent"),
     )
     execute(
         _BURY,

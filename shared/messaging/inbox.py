@@ -26,10 +26,10 @@ _STORE = """
 INSERT INTO inbox (consumer, source, event_id, topic, position, partition_key, event_type, aggregate_version,
                    correlation_id, headers, payload, state, last_error)
 SELECT %(consumer)s, r.*
-FROM unnest(%(source)s::text[], %(event_id)s::text[], %(topic)s::text[], %(position)s::text[],
-            %(partition_key)s::text[], %(event_type)s::text[], %(aggregate_version)s::bigint[],
-            %(correlation_id)s::uuid[], %(headers)s::jsonb[], %(payload)s::bytea[], %(state)s::text[],
-            %(last_error)s::text[]) AS r
+FROM unnest(%(source)b::text[], %(event_id)b::text[], %(topic)b::text[], %(position)b::text[],
+            %(partition_key)b::text[], %(event_type)b::text[], %(aggregate_version)b::bigint[],
+            %(correlation_id)b::uuid[], %(headers)b::jsonb[], %(payload)b::bytea[], %(state)b::text[],
+            %(last_error)b::text[]) AS r
 ON CONFLICT (consumer, source, event_id) DO NOTHING
 RETURNING topic, source, event_id, state
 """
@@ -112,8 +112,8 @@ class Inbox:
 
     @staticmethod
     def _undecodable(record: ReceivedRecord, reason: str) -> tuple[Any, ...]:
-        """Bytes that are no event are kept as they came, under an id made of their position. They get a key of
-        their own, so they block nothing."""
+        """Bytes that are no event are kept as they came, under an id made of their position. They get a key
+        of their own, so they block nothing."""
         event_id = f"{record.topic}:{record.position}"
         return (
             _UNDECODABLE,
@@ -140,7 +140,6 @@ class Inbox:
             position=record.position,
             partition_key=row[1],
             correlation_id=None,
-            # What claims to be an event's header is shown with the copy, and not taken over into its own.
             headers=_shown(record.headers),
             payload=record.value,
             attempts=1,
@@ -176,9 +175,20 @@ def fact_of_row(row: Any) -> Fact:
 
 
 _CHAIN = (
-    "consumer source event_id event_type topic partition_key aggregate_version state attempts next_attempt_at"
-    " last_error received_at done_at"
-).split()
+    "consumer",
+    "source",
+    "event_id",
+    "event_type",
+    "topic",
+    "partition_key",
+    "aggregate_version",
+    "state",
+    "attempts",
+    "next_attempt_at",
+    "last_error",
+    "received_at",
+    "done_at",
+)
 
 
 def chain_of_received(session: Session, correlation_id: uuid.UUID) -> list[dict[str, Any]]:

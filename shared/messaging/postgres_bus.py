@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS group_offsets (
 _APPEND = """
 INSERT INTO log (topic, key, headers, value)
 SELECT r.topic, r.key, r.headers, r.value
-FROM unnest(%s::text[], %s::text[], %s::jsonb[], %s::bytea[]) WITH ORDINALITY AS r (topic, key, headers, value, n)
+FROM unnest(%b::text[], %b::text[], %b::jsonb[], %b::bytea[]) WITH ORDINALITY AS r (topic, key, headers, value, n)
 ORDER BY r.n
 """
 _COLUMNS = "position, topic, key, headers, value, appended_at"

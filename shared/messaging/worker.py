@@ -34,15 +34,15 @@ KEYS = 50
 BATCH = 200
 BATCH_BYTES = 8 * 2**20
 BATCH_SECONDS = 0.25
-"""A transaction holds at most so many keys, facts and bytes, and begins no fact after so many seconds: what its
-handlers have changed is locked until it ends."""
+"""A transaction holds at most so many keys, facts and bytes, and begins no fact after so many seconds: what
+its handlers have changed is locked until it ends."""
 
 _START = ("", "")
 _UNFINISHED = "state IN ('ready', 'dead') AND event_type IS NOT NULL"
 _DUE = "state = 'ready' AND (next_attempt_at IS NULL OR next_attempt_at <= :now)"
 
-# Steps from key to key through the index of unfinished rows, so the cost is that of the keys passed and not of
-# the facts that wait behind them. The first row of a key is its head, whatever its state.
+# Steps from key to key through the index of unfinished rows, so the cost is that of the keys passed and not
+# of the facts that wait behind them. The first row of a key is its head, whatever its state.
 _HEADS = text(f"""
 WITH RECURSIVE heads AS (
     (SELECT topic, partition_key, ord, state, next_attempt_at FROM inbox
@@ -57,8 +57,8 @@ WITH RECURSIVE heads AS (
 SELECT topic, partition_key, ord FROM heads WHERE {_DUE} LIMIT :keys
 """)  # noqa: S608 - constants only
 
-# Who holds the head holds the key. SKIP LOCKED is right here: a locked head belongs to another worker, and its
-# followers are not heads. A head that another worker finished meanwhile is found out by its state.
+# Who holds the head holds the key. SKIP LOCKED is right here: a locked head belongs to another worker, and
+# its followers are not heads. A head that another worker finished meanwhile is found out by its state.
 _CLAIM = text(f"""
 WITH heads AS (
     SELECT topic, partition_key, ord FROM inbox WHERE ord = ANY(:ords) AND {_DUE} FOR UPDATE SKIP LOCKED
@@ -133,9 +133,10 @@ class Worker(Loop):
             rows = self._claim(uow, heads) if heads else []
             if rows:
                 self._apply_all(uow, rows, with_savepoints=with_savepoints)
-        is_round_over = len(heads) < KEYS
-        self._after = _START if is_round_over else (heads[-1].topic, heads[-1].partition_key)
-        return bool(rows) or not is_round_over
+        before, self._after = self._after, _START
+        if len(heads) == KEYS:
+            self._after = (heads[-1].topic, heads[-1].partition_key)
+        return bool(rows) or before != self._after
 
     def _find_heads(self, uow: UnitOfWork) -> Sequence[Row[Any]]:
         for topic, key in dict.fromkeys((self._after, _START)):

@@ -62,6 +62,7 @@ EFFECTS = Table(
     Column("number", Text, nullable=False),
 )
 """What the handler did, a row each time: nothing in the table itself keeps a second effect out."""
+_INSERT_EFFECT = insert(EFFECTS)
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,13 @@ class LinkData(Schema):
 def note(fact: Fact, uow: UnitOfWork) -> None:
     """The effect of a fact: one row."""
     uow.session.execute(
-        insert(EFFECTS).values(
-            event_id=fact.id,
-            subject=fact.subject,
-            version=fact.version,
-            number=fact.data["erp_customer_id"],
-        )
+        _INSERT_EFFECT,
+        {
+            "event_id": fact.id,
+            "subject": fact.subject,
+            "version": fact.version,
+            "number": fact.data["erp_customer_id"],
+        },
     )
 
 

@@ -28,6 +28,7 @@ CREATE TABLE outbox (
         UNIQUE (aggregate_type, aggregate_id, aggregate_version)
 );
 CREATE INDEX ix_outbox_pending ON outbox (seq) WHERE published_at IS NULL;
+CREATE INDEX ix_outbox_occurred_at ON outbox USING brin (occurred_at);
 CREATE INDEX ix_outbox_correlation_id ON outbox (correlation_id);
 """
 INBOX = """
@@ -54,8 +55,9 @@ CREATE TABLE inbox (
 );
 CREATE UNIQUE INDEX uq_inbox_ord ON inbox (ord);
 CREATE INDEX ix_inbox_unfinished ON inbox (consumer, topic, partition_key, ord)
-    WHERE state IN ('ready', 'dead');
-CREATE INDEX ix_inbox_ready ON inbox (consumer, ord) WHERE state = 'ready';
+    WHERE state IN ('ready', 'dead') AND event_type IS NOT NULL;
+CREATE INDEX ix_inbox_dead ON inbox (consumer, ord) WHERE state = 'dead';
+CREATE INDEX ix_inbox_received_at ON inbox USING brin (received_at);
 CREATE INDEX ix_inbox_correlation_id ON inbox (correlation_id);
 """
 TIMERS = """
