@@ -195,10 +195,10 @@ class Entitlement(AggregateRoot, Base):
             )
         )
 
-    def grant(self, quantity: Decimal) -> None:
-        """Add to it; an unlimited one stays unlimited."""
+    def grant(self, quantity: Decimal | None) -> None:
+        """Add to it; None makes it unlimited, and an unlimited one stays so."""
         if self.balance is not None:
-            self.balance = self.balance + quantity
+            self.balance = None if quantity is None else self.balance + quantity
 
 
 class LedgerEntry(Base):

@@ -183,7 +183,7 @@ def top_up(
             uow.flush()
         elif entitlements.entry(entitlement.id, "grant", "top_up", source_id) is not None:
             return entitlement
-        entitlement.grant(quantity or Decimal(0))
+        entitlement.grant(quantity)
         _enter(uow, entitlement, "grant", quantity or Decimal(0), "top_up", source_id)
         return entitlement
 
