@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from shared.access.principal import ALL_PERMISSIONS, REACHES, Reach
+from shared.kernel.errors import NotPermitted
 
-__all__ = ["ADMIN", "beyond", "combine", "narrow", "reach_of", "widest"]
+__all__ = [
+    "ADMIN",
+    "GrantExceedsOwn",
+    "Grants",
+    "beyond",
+    "check_grants",
+    "combine",
+    "narrow",
+    "reach_of",
+    "widest",
+]
 
 ADMIN = "admin"
 """The built-in role that holds every permission."""
 
 Grants = Mapping[str, Reach]
+
+
+class GrantExceedsOwn(NotPermitted):
+    """Nobody grants what he lacks. `permissions` names what is missing."""
+
+    problem = "grant-exceeds-own"
+    title = "One cannot grant more than one holds"
 
 
 def widest(reaches: Iterable[Reach]) -> Reach:
@@ -21,7 +39,7 @@ def widest(reaches: Iterable[Reach]) -> Reach:
 
 def reach_of(grants: Grants, permission: str) -> Reach | None:
     """How far `permission` reaches under `grants`; None when it is not given."""
-    return grants.get(permission) or grants.get(ALL_PERMISSIONS)
+    return grants.get(ALL_PERMISSIONS) or grants.get(permission)
 
 
 def combine(many: Iterable[Grants]) -> dict[str, Reach]:
@@ -47,3 +65,12 @@ def beyond(given: Grants, own: Grants) -> list[str]:
         return held is None or REACHES.index(held) < REACHES.index(reach)
 
     return sorted(permission for permission, reach in given.items() if exceeds(permission, reach))
+
+
+def check_grants(given: Grants, own: Grants) -> None:
+    """Raise GrantExceedsOwn when `given` goes beyond what the giver holds himself."""
+    missing = beyond(given, own)
+    if missing:
+        raise GrantExceedsOwn(
+            f"You lack {', '.join(missing[:5])}, or hold it with less reach.", permissions=missing
+        )

@@ -81,7 +81,9 @@ class Identity:
     def user(self, name: str, **values: Any) -> Any:
         """A new user, active."""
         invited = self.invited(name, **values)
-        accepted = self.client.post("/public/v1/invitations/accept", json={"token": invited["invitation_token"]})
+        accepted = self.client.post(
+            "/public/v1/invitations/accept", json={"token": invited["invitation_token"]}
+        )
         assert accepted.status_code == 200, accepted.text
         return self.get(f"/v1/users/{invited['id']}")
 

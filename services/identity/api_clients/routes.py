@@ -16,7 +16,7 @@ from services.identity.api_clients.schemas import (
     RotateSecret,
 )
 from shared.db.listing import Page
-from shared.web import Blueprint, session, unit_of_work
+from shared.web import Blueprint, principal, session, unit_of_work
 
 if TYPE_CHECKING:
     from services.identity.api_clients.model import ApiClient
@@ -47,7 +47,7 @@ def list_api_clients(filters: dict[str, Any]) -> Page:
 @blueprint.response(201, ApiClientWithSecret)
 def create_api_client(values: dict[str, Any]) -> Any:
     """Make an API client. The answer shows its secret, once."""
-    return _shown(use_cases.create_api_client(values, unit_of_work()))
+    return _shown(use_cases.create_api_client(values, unit_of_work(), own=principal().permissions))
 
 
 @blueprint.get("/<uuid:api_client_id>", permission="api_client.read")
@@ -63,7 +63,11 @@ def get_api_client(api_client_id: uuid.UUID) -> ApiClient:
 def edit_api_client(changes: dict[str, Any], api_client_id: uuid.UUID, expected_version: int) -> ApiClient:
     """Change an API client."""
     return use_cases.edit_api_client(
-        api_client_id, changes, unit_of_work(), expected_version=expected_version
+        api_client_id,
+        changes,
+        unit_of_work(),
+        own=principal().permissions,
+        expected_version=expected_version,
     )
 
 
@@ -77,6 +81,7 @@ def rotate_secret(command: dict[str, Any], api_client_id: uuid.UUID, expected_ve
             api_client_id,
             unit_of_work(),
             end_others=command["end_others"],
+            own=principal().permissions,
             expected_version=expected_version,
         )
     )

@@ -6,11 +6,13 @@ import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from services.identity.api_clients.errors import ClientIdTaken, UnknownScope
 from services.identity.api_clients.model import SECRET_PREFIX, ApiClient
 from services.identity.api_clients.repository import ApiClients
+from services.identity.grants import Grants, check_grants
+from shared.access.principal import ALL_PERMISSIONS, Reach
 from shared.contracts.policy import Policy
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.ids import new_id
@@ -33,11 +35,14 @@ class NewSecret:
     secret: str
 
 
-def create_api_client(values: Mapping[str, Any], uow: UnitOfWork) -> NewSecret:
-    """Make a client; without a `client_id` it gets one. Raises ClientIdTaken, UnknownScope."""
+def create_api_client(values: Mapping[str, Any], uow: UnitOfWork, *, own: Grants) -> NewSecret:
+    """Make a client; without a `client_id` it gets one. `own` is what the caller may.
+
+    Raises ClientIdTaken, UnknownScope, GrantExceedsOwn.
+    """
     with uow:
         clients = ApiClients(uow.session)
-        _check_scopes(values["scopes"])
+        _check_scopes(values["scopes"], own)
         given = {"subject_id": None, **values}
         given["client_id"] = given["client_id"] or f"client-{new_id().hex[-12:]}"
         if clients.with_client_id(given["client_id"]) is not None:
@@ -47,22 +52,29 @@ def create_api_client(values: Mapping[str, Any], uow: UnitOfWork) -> NewSecret:
 
 
 def edit_api_client(
-    api_client_id: uuid.UUID, changes: Mapping[str, Any], uow: UnitOfWork, *, expected_version: int | None
+    api_client_id: uuid.UUID,
+    changes: Mapping[str, Any],
+    uow: UnitOfWork,
+    *,
+    own: Grants,
+    expected_version: int | None,
 ) -> ApiClient:
-    """Change name, scopes, audiences or rate class. Raises NotFound, Stale, UnknownScope."""
+    """Change name, scopes, audiences or rate class. Raises NotFound, Stale, UnknownScope, GrantExceedsOwn."""
     with uow:
         client = ApiClients(uow.session).get(api_client_id, expected_version=expected_version)
-        _check_scopes(changes.get("scopes", ()))
+        _check_scopes(set(changes.get("scopes", ())) - set(client.scopes), own)
         client.edit(changes)
         return client
 
 
 def rotate_secret(
-    api_client_id: uuid.UUID, uow: UnitOfWork, *, end_others: bool, expected_version: int | None
+    api_client_id: uuid.UUID, uow: UnitOfWork, *, end_others: bool, own: Grants, expected_version: int | None
 ) -> NewSecret:
-    """Give a client another secret. Raises NotFound, Stale, IllegalState."""
+    """Give a client another secret. Raises NotFound, Stale, IllegalState, GrantExceedsOwn."""
     with uow:
         client = ApiClients(uow.session).get(api_client_id, expected_version=expected_version)
+        # Whoever gets the secret gets all that the client may.
+        check_grants({ALL_PERMISSIONS: "all"} if client.subject_id else _grants(client.scopes), own)
         secret = _new_secret()
         client.rotate_secret(secret, uow.clock.now(), end_others=end_others)
         return NewSecret(client, secret)
@@ -92,8 +104,13 @@ def _new_secret() -> str:
     return SECRET_PREFIX + secrets.token_urlsafe(32)
 
 
-def _check_scopes(scopes: Iterable[str]) -> None:
-    known = Policy.load().machine_scopes
-    for position, scope in enumerate(scopes):
-        if scope not in known:
-            raise UnknownScope.field(f"/scopes/{position}", f"{scope} is not a permission for machines.")
+def _check_scopes(scopes: Iterable[str], own: Grants) -> None:
+    unknown = sorted(set(scopes) - Policy.load().machine_scopes)
+    if unknown:
+        raise UnknownScope.field("/scopes", f"{unknown[0]} is not a permission for machines.")
+    check_grants(_grants(scopes), own)
+
+
+def _grants(scopes: Iterable[str]) -> Grants:
+    known = Policy.load().permissions
+    return {scope: cast("Reach", known[scope].widest) for scope in scopes if scope in known}

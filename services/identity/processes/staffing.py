@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.identity.database import lock_organisation
+from services.identity.grants import check_grants
 from services.identity.organisation.repository import Organisations
 from services.identity.roles.errors import RoleHeld, UnknownRole
 from services.identity.roles.model import Role
 from services.identity.roles.repository import Roles
-from services.identity.roles.use_cases import check_grants
 from services.identity.teams import use_cases as team_use_cases
 from services.identity.teams.errors import UnknownPerson, UnknownTeam
 from services.identity.teams.model import Team
@@ -25,7 +25,16 @@ from shared.access import Principal
 from shared.contracts.policy import PORTAL_ROLES
 from shared.db.unit_of_work import UnitOfWork
 
-__all__ = ["create_team", "delete_role", "dissolve_team", "edit_team", "edit_user", "invite_user"]
+__all__ = [
+    "create_team",
+    "delete_role",
+    "dissolve_team",
+    "edit_team",
+    "edit_user",
+    "invite_user",
+    "reactivate_user",
+    "resend_invitation",
+]
 
 
 def invite_user(values: Mapping[str, Any], uow: UnitOfWork, *, by: Principal) -> Invitation:
@@ -72,6 +81,24 @@ def edit_user(
             given["team_ids"] = sorted(set(given["team_ids"]))
             _move_between_teams(uow, user, given["team_ids"])
         return user_use_cases.edit_user(user_id, given, uow, expected_version=expected_version)
+
+
+def resend_invitation(
+    user_id: uuid.UUID, uow: UnitOfWork, *, by: Principal, expected_version: int | None
+) -> Invitation:
+    """Invite again who has not come yet. Raises NotFound, Stale, IllegalState, GrantExceedsOwn."""
+    with uow:
+        _check_roles(uow, Users(uow.session).get(user_id).role_names, by)
+        return user_use_cases.resend_invitation(user_id, uow, expected_version=expected_version)
+
+
+def reactivate_user(
+    user_id: uuid.UUID, uow: UnitOfWork, *, by: Principal, expected_version: int | None
+) -> Invitation:
+    """Invite who had left. Raises NotFound, Stale, IllegalState, UnknownManager, GrantExceedsOwn."""
+    with uow:
+        _check_roles(uow, Users(uow.session).get(user_id).role_names, by)
+        return user_use_cases.reactivate_user(user_id, uow, expected_version=expected_version)
 
 
 def create_team(values: Mapping[str, Any], uow: UnitOfWork) -> Team:

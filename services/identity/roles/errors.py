@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.kernel.errors import Conflict, Invalid, NotPermitted
+from shared.kernel.errors import Conflict, Invalid
 
-__all__ = ["BuiltInRole", "GrantExceedsOwn", "GrantNotInPolicy", "RoleExists", "RoleHeld", "UnknownRole"]
+__all__ = ["BuiltInRole", "GrantNotInPolicy", "RoleExists", "RoleHeld", "UnknownRole"]
 
 
 class RoleExists(Conflict):
@@ -40,10 +40,3 @@ class GrantNotInPolicy(Invalid):
 
     problem = "grant-not-in-policy"
     title = "The suite has no such permission or reach"
-
-
-class GrantExceedsOwn(NotPermitted):
-    """Nobody grants what he lacks. `permissions` names what is missing."""
-
-    problem = "grant-exceeds-own"
-    title = "One cannot grant more than one holds"

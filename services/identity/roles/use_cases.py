@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from services.identity.database import lock_organisation
-from services.identity.grants import ADMIN, beyond
-from services.identity.roles.errors import GrantExceedsOwn, GrantNotInPolicy, RoleExists
+from services.identity.grants import ADMIN, Grants, check_grants
+from services.identity.roles.errors import GrantNotInPolicy, RoleExists
 from services.identity.roles.model import Role
 from services.identity.roles.repository import Roles
 from shared.access.principal import ALL_PERMISSIONS, Reach
 from shared.contracts.policy import ROLES, Policy
 from shared.db.unit_of_work import UnitOfWork
 
-__all__ = ["check_grants", "create_role", "edit_role", "refresh_built_in_roles"]
-
-Grants = Mapping[str, Reach]
+__all__ = ["create_role", "edit_role", "refresh_built_in_roles"]
 
 
 def create_role(values: Mapping[str, Any], uow: UnitOfWork, *, own: Grants) -> Role:
@@ -65,15 +63,6 @@ def refresh_built_in_roles(uow: UnitOfWork, policy: Policy) -> None:
             else:
                 says = f"{name.replace('_', ' ').capitalize()}, as it comes with the suite"
                 roles.add(Role.create({"name": name, "says": says, "grants": grants}, built_in=True))
-
-
-def check_grants(grants: Grants, own: Grants) -> None:
-    """Raise GrantExceedsOwn when `grants` hold more than `own`."""
-    missing = beyond(grants, own)
-    if missing:
-        raise GrantExceedsOwn(
-            f"You lack {', '.join(missing[:5])}, or hold it with less reach.", permissions=missing
-        )
 
 
 def _check_policy(grants: Grants) -> None:

@@ -101,14 +101,18 @@ def deactivate_user(command: dict[str, Any], user_id: uuid.UUID, expected_versio
 @blueprint.response(200, InvitationOut)
 def reactivate_user(user_id: uuid.UUID, expected_version: int) -> Any:
     """Invite a user who had left. The answer shows the token that lets him in, once."""
-    return _shown(use_cases.reactivate_user(user_id, unit_of_work(), expected_version=expected_version))
+    return _shown(
+        staffing.reactivate_user(user_id, unit_of_work(), by=principal(), expected_version=expected_version)
+    )
 
 
 @blueprint.post("/<uuid:user_id>/resend-invitation", permission="user.invite", if_match=True)
 @blueprint.response(200, InvitationOut)
 def resend_invitation(user_id: uuid.UUID, expected_version: int) -> Any:
     """Make a new invitation; the earlier one is void."""
-    return _shown(use_cases.resend_invitation(user_id, unit_of_work(), expected_version=expected_version))
+    return _shown(
+        staffing.resend_invitation(user_id, unit_of_work(), by=principal(), expected_version=expected_version)
+    )
 
 
 @blueprint.get("/<uuid:user_id>/effective-permissions", permission="user.read")
