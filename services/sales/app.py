@@ -5,6 +5,9 @@ from __future__ import annotations
 from flask import Flask
 
 from services.sales.accounts.routes import blueprint as accounts
+from services.sales.activities.routes import blueprint as activities
+from services.sales.contacts.routes import blueprint as contacts
+from services.sales.leads.routes import blueprint as leads
 from services.sales.opportunities.routes import blueprint as opportunities
 from services.sales.orders.routes import blueprint as orders
 from services.sales.pipelines.routes import blueprint as pipelines
@@ -17,7 +20,19 @@ from shared.web import create_app as create_web_app
 
 __all__ = ["create_app"]
 
-BLUEPRINTS = (accounts, pipelines, opportunities, products, tax_rates, quotes, quote_links, orders)
+BLUEPRINTS = (
+    accounts,
+    contacts,
+    leads,
+    activities,
+    pipelines,
+    opportunities,
+    products,
+    tax_rates,
+    quotes,
+    quote_links,
+    orders,
+)
 
 
 def create_app(runtime: Runtime) -> Flask:

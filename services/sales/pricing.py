@@ -62,9 +62,7 @@ def price_document(
 ) -> PricedTotals:
     """Price a document. Raises KeyError for a tax code without a rate."""
     units = [_round_unit(line.list_unit * (BP - line.discount_bp) / BP) for line in lines]
-    nets = [
-        Money.of(unit * line.quantity, currency) for unit, line in zip(units, lines, strict=True)
-    ]
+    nets = [Money.of(unit * line.quantity, currency) for unit, line in zip(units, lines, strict=True)]
     subtotal = sum(nets, Money.zero(currency))
     if header_discount_bp and subtotal.amount:
         discount = subtotal.times(Decimal(header_discount_bp) / BP)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from services.sales.accounts.consumers import HANDLERS as ERP_CUSTOMERS
+from services.sales.activities.use_cases import MISSED, miss_activity
 from services.sales.app import create_app
+from services.sales.leads import use_cases as leads
+from services.sales.leads.consumers import HANDLERS as LEADS
 from services.sales.orders.consumers import HANDLERS as ERP_ANSWERS
+from services.sales.pipelines.use_cases import DEFAULT_PIPELINE, install_default_pipeline
 from services.sales.processes import order_handoff
 from services.sales.quotes.use_cases import EXPIRY, expire_quote
 from shared.access.consumers import HANDLERS as PEOPLE
@@ -19,8 +24,12 @@ SERVICE = Service(
     name="sales",
     create_app=create_app,
     migrations=Path(__file__).parent / "migrations",
-    consumers=Consumers.of([*PEOPLE, *COMPANY, *ERP_ANSWERS]),
+    consumers=Consumers.of([*PEOPLE, *COMPANY, *LEADS, *ERP_CUSTOMERS, *ERP_ANSWERS]),
     timers={
+        DEFAULT_PIPELINE: install_default_pipeline,
+        leads.REMINDER: leads.remind_of_lead,
+        leads.WAITING: leads.flag_waiting_lead,
+        MISSED: miss_activity,
         EXPIRY: expire_quote,
         order_handoff.NO_RECEIPT: order_handoff.flag_missing_receipt,
         order_handoff.NO_ANSWER: order_handoff.flag_missing_answer,

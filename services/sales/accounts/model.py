@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.sales.accounts.errors import AccountNotLive
 from services.sales.accounts.events import AccountChanged, AccountCreated
 from services.sales.database import Base
+from services.sales.matching import fold_company
 from shared.db.base import AggregateRoot, money
 from shared.kernel.money import Money
 
@@ -45,6 +46,7 @@ class Account(AggregateRoot, Base):
     AGGREGATE = "account"
 
     name: Mapped[str]
+    folded_name: Mapped[str]
     kind: Mapped[str] = mapped_column(default="prospect")
     status: Mapped[str] = mapped_column(default="live")
     parent_id: Mapped[uuid.UUID | None]
@@ -67,7 +69,7 @@ class Account(AggregateRoot, Base):
     def create(cls, values: Mapping[str, Any], *, origin: str, now: datetime) -> Self:
         """A new live account with `values` (fields by name)."""
         account = cls(status="live", **{"kind": "prospect", "addresses": [], **values})
-        account.domain = domain_of(account.website)
+        account._derive()
         account.record(AccountCreated(**account._state(origin, now)))
         return account
 
@@ -77,11 +79,16 @@ class Account(AggregateRoot, Base):
         changed = [name for name, value in changes.items() if getattr(self, name) != value]
         for name in changed:
             setattr(self, name, changes[name])
-        if "website" in changed:
-            self.domain = domain_of(self.website)
         if changed:
+            self._derive()
             self.record(AccountChanged(**self._state(origin, now), changed_fields=changed))
         return bool(changed)
+
+    def link_erp(self, number: str, now: datetime) -> None:
+        """The ERP knows this account as `number`, also one that was merged away meanwhile."""
+        if self.erp_number != number:
+            self.erp_number = number
+            self.record(AccountChanged(**self._state("user", now), changed_fields=["erp_number"]))
 
     def require_live(self) -> None:
         """Raise AccountNotLive unless new business may hang on this account."""
@@ -96,6 +103,10 @@ class Account(AggregateRoot, Base):
         of_kind = [a for a in self.addresses if a["type"] == kind]
         primary = [a for a in of_kind if a["is_primary"]]
         return next(iter(primary or of_kind or self.addresses), None)
+
+    def _derive(self) -> None:
+        self.domain = domain_of(self.website)
+        self.folded_name = fold_company(self.name)
 
     def _state(self, origin: str, now: datetime) -> dict[str, Any]:
         return {

@@ -6,15 +6,18 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from services.sales.accounts.model import Account
+from services.sales.accounts.model import Account, domain_of
 from services.sales.accounts.repository import Accounts
+from services.sales.matching import ACCOUNT_CANDIDATE, account_score, fold_company
 from shared.access import Principal, reach_filter
 from shared.db.listing import Listing, Page, equals, one_of
 
-__all__ = ["get_account", "list_accounts", "visible_accounts"]
+__all__ = ["find_duplicates", "get_account", "list_accounts", "visible_accounts"]
+
+_AT_MOST = 20
 
 _LISTED = (
     Account.id,
@@ -77,3 +80,53 @@ def list_accounts(session: Session, principal: Principal, arguments: Mapping[str
 def get_account(session: Session, principal: Principal, account_id: uuid.UUID) -> Account:
     """One account in full. Raises NotFound, also for what the caller may not see."""
     return Accounts(session).get(account_id, where=visible_accounts(principal))
+
+
+def find_duplicates(session: Session, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Live accounts that may be the company of `values` (as for a new account): {id, name, score}, likeliest first.
+
+    Of the addresses only country and postal code count.
+    """
+    name = fold_company(values["name"])
+    domain, phone = domain_of(values.get("website")), values.get("phone")
+    tax_id, tax_country = values.get("tax_id"), values.get("tax_country")
+    places = [
+        {"country": address["country"], "postal_code": address["postal_code"]}
+        for address in values.get("addresses") or ()
+        if address["country"] and address["postal_code"]
+    ]
+    same_domain = Account.domain == domain if domain else false()
+    same_phone = Account.phone == phone if phone else false()
+    same_tax_id = false()
+    if tax_id and tax_country:
+        same_tax_id = (Account.tax_id == tax_id) & (Account.tax_country == tax_country)
+    same_place = or_(false(), *(Account.addresses.contains([place]) for place in places))
+    query = select(
+        Account.id,
+        Account.name,
+        func.similarity(Account.folded_name, name).label("similarity"),
+        same_tax_id.label("same_tax_id"),
+        same_domain.label("same_domain"),
+        same_phone.label("same_phone"),
+        same_place.label("same_place"),
+    ).where(
+        Account.status == "live",
+        # Without any of these the score stays below what makes a candidate.
+        or_(Account.folded_name.op("%")(name), same_domain, same_phone, same_tax_id),
+    )
+    found = [
+        {
+            "id": row.id,
+            "name": row.name,
+            "score": account_score(
+                row.similarity,
+                same_tax_id=row.same_tax_id,
+                same_domain=row.same_domain,
+                same_phone=row.same_phone,
+                same_place=row.same_place,
+            ),
+        }
+        for row in session.execute(query)
+    ]
+    likely = [candidate for candidate in found if candidate["score"] >= ACCOUNT_CANDIDATE]
+    return sorted(likely, key=lambda candidate: (-candidate["score"], candidate["name"]))[:_AT_MOST]

@@ -23,7 +23,9 @@ class Accounts(Repository[Account]):
 
     def ancestors(self, account_id: uuid.UUID) -> list[uuid.UUID]:
         """The account itself, its parent, and so on up; at most one more than a hierarchy may be deep."""
-        chain = select(Account.id, Account.parent_id, literal(1).label("depth")).where(Account.id == account_id)
+        chain = select(Account.id, Account.parent_id, literal(1).label("depth")).where(
+            Account.id == account_id
+        )
         up = chain.cte("up", recursive=True)
         up = up.union_all(
             select(Account.id, Account.parent_id, up.c.depth + 1).where(

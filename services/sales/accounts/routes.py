@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.sales.accounts import queries, use_cases
-from services.sales.accounts.model import Account
 from services.sales.accounts.schemas import AccountFilters, AccountOut, AccountRow, CreateAccount, EditAccount
 from shared.company import company
 from shared.db.listing import Page
 from shared.web import Blueprint, principal, session, unit_of_work
+
+if TYPE_CHECKING:
+    from services.sales.accounts.model import Account
 
 __all__ = ["blueprint"]
 

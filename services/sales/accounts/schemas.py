@@ -7,9 +7,9 @@ from typing import Any
 from marshmallow import ValidationError, validate, validates
 
 from shared.kernel.money import MINOR_UNITS
-from shared.web import Schema, fields
+from shared.web import OpenSchema, Schema, fields
 
-__all__ = ["AccountFilters", "AccountOut", "AccountRow", "CreateAccount", "EditAccount"]
+__all__ = ["AccountFilters", "AccountOut", "AccountRow", "CreateAccount", "EditAccount", "LinkedCustomer"]
 
 KINDS = ("prospect", "customer", "partner", "former")
 _CURRENCY = validate.OneOf(sorted(MINOR_UNITS), error="Not an ISO 4217 currency code.")
@@ -88,7 +88,9 @@ class AccountOut(AccountRow):
 
 
 class AccountFilters(Schema):
-    q = fields.Text(100, metadata={"description": "Part of the name, or the start of domain, phone, tax id, ERP number"})
+    q = fields.Text(
+        100, metadata={"description": "Part of the name, or the start of domain, phone, tax id, ERP number"}
+    )
     name = fields.Text(200)
     kind = fields.Enum(*KINDS)
     status = fields.Enum("live", "merged", "erased")
@@ -97,3 +99,9 @@ class AccountFilters(Schema):
     external_id = fields.Text(200)
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("name", "created_at", default="name")
+
+
+class LinkedCustomer(OpenSchema):
+    account_id = fields.Id(required=True)
+    erp_customer_id = fields.String(required=True)
+    erp_number = fields.String(required=True, allow_none=True)

@@ -12,11 +12,19 @@ from services.sales.accounts.errors import AccountExists, ParentRing
 from services.sales.accounts.model import MAX_DEPTH, Account
 from services.sales.accounts.repository import Accounts
 from shared.db.unit_of_work import UnitOfWork
+from shared.kernel.errors import Retriable
 
-__all__ = ["create_account", "edit_account"]
+__all__ = ["AccountUnknown", "create_account", "edit_account", "link_account_to_erp"]
 
 
-def create_account(values: Mapping[str, Any], uow: UnitOfWork, *, origin: str = "user") -> Account:
+class AccountUnknown(Retriable):
+    """A fact about an account that is not here (yet, after a restore)."""
+
+    problem = "account-unknown"
+    title = "The account is not known"
+
+
+def create_account(values: Mapping[str, Any], uow: UnitOfWork) -> Account:
     """Create an account. Raises AccountExists, NotFound (parent), ParentRing."""
     with uow:
         accounts = Accounts(uow.session)
@@ -25,7 +33,7 @@ def create_account(values: Mapping[str, Any], uow: UnitOfWork, *, origin: str = 
             raise AccountExists(f"An account with the external id {external_id} exists. Edit that one.")
         if values.get("parent_id") is not None:
             _check_parent(accounts, None, values["parent_id"])
-        return accounts.add(Account.create(values, origin=origin, now=uow.clock.now()))
+        return accounts.add(Account.create(values, origin="user", now=uow.clock.now()))
 
 
 def edit_account(
@@ -35,7 +43,6 @@ def edit_account(
     *,
     expected_version: int | None,
     where: ColumnElement[bool] | None = None,
-    origin: str = "user",
 ) -> Account:
     """Change fields of an account. Raises NotFound, Stale, AccountNotLive, ParentRing."""
     with uow:
@@ -43,8 +50,17 @@ def edit_account(
         account = accounts.get(account_id, expected_version=expected_version, where=where)
         if changes.get("parent_id") is not None:
             _check_parent(accounts, account_id, changes["parent_id"])
-        account.edit(changes, origin=origin, now=uow.clock.now())
+        account.edit(changes, origin="user", now=uow.clock.now())
         return account
+
+
+def link_account_to_erp(account_id: uuid.UUID, number: str, uow: UnitOfWork) -> None:
+    """Keep the ERP's number of a customer. Raises AccountUnknown."""
+    with uow:
+        account = Accounts(uow.session).find(account_id, lock=True)
+        if account is None:
+            raise AccountUnknown(f"There is no account {account_id}.")
+        account.link_erp(number, uow.clock.now())
 
 
 def _check_parent(accounts: Accounts, account_id: uuid.UUID | None, parent_id: uuid.UUID) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from shared.kernel.errors import Conflict, Invalid
 
-__all__ = ["AccountNeeded", "CloseDateOutOfRange", "OpportunityExists", "StageUnreachable", "UnknownStage", "WinNotMet"]
+__all__ = [
+    "AccountNeeded",
+    "CloseDateOutOfRange",
+    "OpportunityExists",
+    "StageUnreachable",
+    "UnknownStage",
+    "WinNotMet",
+]
 
 
 class UnknownStage(Invalid):

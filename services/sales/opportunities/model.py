@@ -11,7 +11,12 @@ from typing import Any, Self
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.sales.database import Base
-from services.sales.opportunities.errors import AccountNeeded, CloseDateOutOfRange, StageUnreachable, UnknownStage
+from services.sales.opportunities.errors import (
+    AccountNeeded,
+    CloseDateOutOfRange,
+    StageUnreachable,
+    UnknownStage,
+)
 from services.sales.opportunities.events import (
     OpportunityChanged,
     OpportunityCreated,
@@ -27,7 +32,16 @@ from shared.kernel.money import Money
 
 __all__ = ["LOST_REASONS", "Moment", "Opportunity"]
 
-LOST_REASONS = ("price", "product", "competitor", "no_budget", "no_decision", "timing", "relationship", "other")
+LOST_REASONS = (
+    "price",
+    "product",
+    "competitor",
+    "no_budget",
+    "no_decision",
+    "timing",
+    "relationship",
+    "other",
+)
 OPEN_VERBS = ["edit", "move", "win", "lose"]
 
 
@@ -37,8 +51,8 @@ class Moment:
     `origin`: user or import."""
 
     effective_at: datetime
-    origin: str = "user"
-    actor_id: str = "system:internal"
+    origin: str
+    actor_id: str
 
 
 class Opportunity(AggregateRoot, Base):
@@ -83,7 +97,13 @@ class Opportunity(AggregateRoot, Base):
 
     @classmethod
     def create(
-        cls, values: Mapping[str, Any], plan: PipelinePlan, moment: Moment, *, base_amount: Money | None, today: date
+        cls,
+        values: Mapping[str, Any],
+        plan: PipelinePlan,
+        moment: Moment,
+        *,
+        base_amount: Money | None,
+        today: date,
     ) -> Self:
         """A new open deal in the stage `values["stage"]`, by default the first one of the plan.
 
@@ -121,6 +141,8 @@ class Opportunity(AggregateRoot, Base):
         changed = [name for name, value in changes.items() if getattr(self, name) != value]
         if "close_date" in changed:
             _check_close_date(changes["close_date"], today)
+        if "amount" in changed and "amount_source" not in changes:
+            self.amount_source = "manual"
         for name in changed:
             setattr(self, name, changes[name])
         self.base_amount = base_amount
@@ -130,7 +152,9 @@ class Opportunity(AggregateRoot, Base):
             self.record(OpportunityChanged(**self._state(moment), changed_fields=changed))
         return bool(changed)
 
-    def move(self, key: str, plan: PipelinePlan, moment: Moment, *, override_reason: str | None = None) -> None:
+    def move(
+        self, key: str, plan: PipelinePlan, moment: Moment, *, override_reason: str | None = None
+    ) -> None:
         """Go to the stage `key`. Raises IllegalState, UnknownStage, StageUnreachable (unless overridden)."""
         self._require("move")
         stage = _stage(plan, key)
@@ -216,7 +240,9 @@ class Opportunity(AggregateRoot, Base):
     def _require(self, verb: str) -> None:
         if verb not in self.allowed:
             raise IllegalState(
-                f"An opportunity that is {self.status} cannot {verb}.", state=self.status, allowed=self.allowed
+                f"An opportunity that is {self.status} cannot {verb}.",
+                state=self.status,
+                allowed=self.allowed,
             )
 
     def _enter(self, stage: Stage, moment: Moment, reason: str | None = None) -> None:
@@ -282,4 +308,6 @@ def _stage(plan: PipelinePlan, key: str) -> Stage:
 
 def _check_close_date(day: date, today: date) -> None:
     if not date(2000, 1, 1) <= day <= date(today.year + 20, 12, 31):
-        raise CloseDateOutOfRange.field("/close_date", "A date from 2000 to twenty years from now is expected.")
+        raise CloseDateOutOfRange.field(
+            "/close_date", "A date from 2000 to twenty years from now is expected."
+        )

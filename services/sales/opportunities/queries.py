@@ -70,9 +70,7 @@ _OPPORTUNITIES = Listing(
 
 def visible_opportunities(principal: Principal, permission: str = "opportunity.read") -> ColumnElement[bool]:
     """The deals that `principal` may use with `permission`."""
-    return reach_filter(
-        principal, permission, owner=Opportunity.owner_id, account=Opportunity.account_id
-    )
+    return reach_filter(principal, permission, owner=Opportunity.owner_id, account=Opportunity.account_id)
 
 
 def list_opportunities(session: Session, principal: Principal, arguments: Mapping[str, Any]) -> Page:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.sales.opportunities import queries, use_cases
-from services.sales.opportunities.model import Opportunity
 from services.sales.opportunities.schemas import (
     Board,
     BoardFilters,
@@ -25,6 +24,9 @@ from services.sales.processes import win_opportunity as winning
 from shared.db.listing import Page
 from shared.kernel.errors import NotPermitted
 from shared.web import Blueprint, principal, session, unit_of_work
+
+if TYPE_CHECKING:
+    from services.sales.opportunities.model import Opportunity
 
 __all__ = ["blueprint"]
 
@@ -68,7 +70,9 @@ def get_opportunity(opportunity_id: uuid.UUID) -> Opportunity:
 @blueprint.patch("/<uuid:opportunity_id>", permission="opportunity.edit")
 @blueprint.arguments(EditOpportunity)
 @blueprint.response(200, OpportunityOut)
-def edit_opportunity(changes: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int) -> Opportunity:
+def edit_opportunity(
+    changes: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int
+) -> Opportunity:
     """Change an open deal."""
     return process.change_opportunity(
         opportunity_id,
@@ -82,7 +86,9 @@ def edit_opportunity(changes: dict[str, Any], opportunity_id: uuid.UUID, expecte
 @blueprint.post("/<uuid:opportunity_id>/move", permission="opportunity.move", if_match=True)
 @blueprint.arguments(MoveOpportunity)
 @blueprint.response(200, OpportunityOut)
-def move_opportunity(command: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int) -> Opportunity:
+def move_opportunity(
+    command: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int
+) -> Opportunity:
     """Move a deal to another stage."""
     if command["override_reason"] is not None and not principal().may("opportunity.override"):
         raise NotPermitted("To move against the policy you need the permission opportunity.override.")
@@ -113,7 +119,9 @@ def win_opportunity(command: dict[str, Any], opportunity_id: uuid.UUID, expected
 @blueprint.post("/<uuid:opportunity_id>/lose", permission="opportunity.lose", if_match=True)
 @blueprint.arguments(LoseOpportunity)
 @blueprint.response(200, OpportunityOut)
-def lose_opportunity(command: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int) -> Opportunity:
+def lose_opportunity(
+    command: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int
+) -> Opportunity:
     """Close a deal as lost."""
     return use_cases.lose_opportunity(
         opportunity_id,
@@ -127,7 +135,9 @@ def lose_opportunity(command: dict[str, Any], opportunity_id: uuid.UUID, expecte
 @blueprint.post("/<uuid:opportunity_id>/reopen", permission="opportunity.reopen", if_match=True)
 @blueprint.arguments(ReopenOpportunity)
 @blueprint.response(200, OpportunityOut)
-def reopen_opportunity(command: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int) -> Opportunity:
+def reopen_opportunity(
+    command: dict[str, Any], opportunity_id: uuid.UUID, expected_version: int
+) -> Opportunity:
     """Open a closed deal again."""
     return process.reopen_opportunity(
         opportunity_id,

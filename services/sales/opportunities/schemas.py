@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-
 from marshmallow import validate
 
 from services.sales.opportunities.model import LOST_REASONS
+from shared.kernel.money import Money
 from shared.web import Schema, fields
 
 __all__ = [
@@ -90,7 +90,7 @@ class OpportunityRow(Schema):
     stage_entered_at = fields.Timestamp()
     probability_bp = fields.Integer()
     forecast_category = fields.String()
-    amount = fields.MoneyColumns("amount")
+    amount: fields.Field[Money] = fields.MoneyColumns("amount")
     close_date = fields.Date()
     next_step = fields.String(allow_none=True)
     external_id = fields.String(allow_none=True)

@@ -24,14 +24,12 @@ from shared.kernel.cause import current_cause
 __all__ = ["create_opportunity", "edit_opportunity", "lose_opportunity", "moment_now"]
 
 
-def moment_now(uow: UnitOfWork, origin: str = "user") -> Moment:
+def moment_now(uow: UnitOfWork) -> Moment:
     """This instant, and who acts."""
-    return Moment(uow.clock.now(), origin, current_cause().actor_id)
+    return Moment(uow.clock.now(), "user", current_cause().actor_id)
 
 
-def create_opportunity(
-    values: Mapping[str, Any], plan: PipelinePlan, uow: UnitOfWork, *, moment: Moment | None = None
-) -> Opportunity:
+def create_opportunity(values: Mapping[str, Any], plan: PipelinePlan, uow: UnitOfWork) -> Opportunity:
     """Open a deal in the pipeline of `plan`. `values` holds the account's name where there is an account.
 
     Raises OpportunityExists, UnknownStage, CloseDateOutOfRange, NoRate.
@@ -40,14 +38,16 @@ def create_opportunity(
         opportunities = Opportunities(uow.session)
         external_id = values.get("external_id")
         if external_id is not None and opportunities.with_external_id(external_id) is not None:
-            raise OpportunityExists(f"An opportunity with the external id {external_id} exists. Edit that one.")
+            raise OpportunityExists(
+                f"An opportunity with the external id {external_id} exists. Edit that one."
+            )
         today = company(uow.session).today(uow.clock.now())
         amount = values.get("amount")
         return opportunities.add(
             Opportunity.create(
                 values,
                 plan,
-                moment or moment_now(uow),
+                moment_now(uow),
                 base_amount=amount and in_base_currency(uow.session, amount, today),
                 today=today,
             )
@@ -61,7 +61,6 @@ def edit_opportunity(
     *,
     expected_version: int | None,
     where: ColumnElement[bool] | None = None,
-    moment: Moment | None = None,
 ) -> Opportunity:
     """Change fields of an open deal. Raises NotFound, Stale, IllegalState, CloseDateOutOfRange, NoRate."""
     with uow:
@@ -71,7 +70,7 @@ def edit_opportunity(
         if "amount" in changes:
             amount = changes["amount"]
             base_amount = amount and in_base_currency(uow.session, amount, today)
-        deal.edit(changes, moment or moment_now(uow), base_amount=base_amount, today=today)
+        deal.edit(changes, moment_now(uow), base_amount=base_amount, today=today)
         return deal
 
 
@@ -85,11 +84,10 @@ def lose_opportunity(
     close_date: date | None,
     expected_version: int | None,
     where: ColumnElement[bool] | None = None,
-    moment: Moment | None = None,
 ) -> Opportunity:
     """Close a deal as lost, by default today. Raises NotFound, Stale, IllegalState."""
     with uow:
         deal = Opportunities(uow.session).get(opportunity_id, expected_version=expected_version, where=where)
         day = close_date or company(uow.session).today(uow.clock.now())
-        deal.lose(reason, day, moment or moment_now(uow), competitor=competitor, note=note)
+        deal.lose(reason, day, moment_now(uow), competitor=competitor, note=note)
         return deal

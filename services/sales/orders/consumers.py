@@ -27,7 +27,7 @@ def note_receipt(fact: Fact, uow: UnitOfWork) -> None:
     """The ERP holds the request: the 5-minute watch ends."""
     data = fact.data
     order, _ = answer_order(data["order_id"], lambda o, now: o.received(data["request_no"], now), uow)
-    order_handoff.stop_timers(order, uow, answered=False)
+    order_handoff.watch_order(order, uow)
 
 
 @handles("crm.erp.order.accepted.v1", ACCEPTED_PARTLY, reads=ErpAccepted)
@@ -37,10 +37,12 @@ def acknowledge_order_when_erp_accepted(fact: Fact, uow: UnitOfWork) -> None:
     partial = fact.type == ACCEPTED_PARTLY
     order, _ = answer_order(
         data["order_id"],
-        lambda o, now: o.accepted(data["request_no"], data["erp_number"], data["lines"], now, partial=partial),
+        lambda o, now: o.accepted(
+            data["request_no"], data["erp_number"], data["lines"], now, partial=partial
+        ),
         uow,
     )
-    order_handoff.stop_timers(order, uow, answered=order.state != "cancelling")
+    order_handoff.watch_order(order, uow)
 
 
 @handles("crm.erp.order.rejected.v1", reads=ErpRejected)
@@ -50,7 +52,7 @@ def reject_order_when_erp_rejected(fact: Fact, uow: UnitOfWork) -> None:
     order, rejected = answer_order(
         data["order_id"], lambda o, now: o.rejected(data["request_no"], data["code"], data["text"], now), uow
     )
-    order_handoff.stop_timers(order, uow, answered=True)
+    order_handoff.watch_order(order, uow)
     if rejected:
         order_handoff.carry_rejection_to_deal(order, f"{data['code']}: {data['text']}", uow)
 
@@ -64,7 +66,7 @@ def cancel_order_when_erp_cancelled(fact: Fact, uow: UnitOfWork) -> None:
         lambda o, now: o.cancelled_by_erp(data["request_no"], data["code"], data["text"], now),
         uow,
     )
-    order_handoff.stop_timers(order, uow, answered=True)
+    order_handoff.watch_order(order, uow)
     if cancelled:
         order_handoff.carry_cancellation_to_deal(order, data["text"], uow)
 

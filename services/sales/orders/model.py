@@ -49,8 +49,8 @@ class Order(AggregateRoot, Base):
     """States: submitted -> acknowledged | rejected; -> cancelling -> cancelled. `technical`: none or received.
 
     `lines`: as in the message, with `ordered`'s progress: confirmed, shipped, invoiced (decimals as text).
-    `handoffs`: one per request to the ERP: {request_no, kind, payload_sha256, sent_at, received_at, answered_at, answer,
-    reason}. `attention`: {code, since, detail}.
+    `handoffs`: one per request to the ERP: {request_no, kind, payload_sha256, sent_at, received_at, answered_at,
+    answer, reason}. `attention`: {code, since, detail}.
     """
 
     __tablename__ = "orders"
@@ -114,6 +114,11 @@ class Order(AggregateRoot, Base):
         return datetime.fromisoformat(self.handoffs[-1]["sent_at"]) + RESPOND_WITHIN
 
     @property
+    def awaits_answer(self) -> bool:
+        """Whether the ERP still owes its business answer to the last request."""
+        return self.handoffs[-1]["answered_at"] is None
+
+    @property
     def fulfilment(self) -> str:
         """none, partial or full: what was shipped of what was confirmed (or ordered, before that is known)."""
         wanted = [Decimal(line["confirmed"]) or Decimal(line["quantity"]) for line in self.lines]
@@ -136,7 +141,7 @@ class Order(AggregateRoot, Base):
         self._require("resubmit")
         for name, value in fixes.items():
             setattr(self, name, value)
-        self.state, self.technical = "submitted", "none"
+        self.state = "submitted"
         self.unflag("rejected")
         self._hand_off(correlation_id, now)
 
@@ -151,6 +156,7 @@ class Order(AggregateRoot, Base):
         if self.state == "rejected":
             self._cancelled("cancelled_here", reason, now)
         else:
+            self.state = "cancelling"
             self._request_cancellation(reason, requested_by, now)
 
     # -- what the ERP answers -----------------------------------------------------------------------------------
@@ -158,58 +164,60 @@ class Order(AggregateRoot, Base):
     def received(self, request_no: int, now: datetime) -> None:
         """The ERP holds the request (a technical fact, no promise)."""
         self._note_handoff(request_no, received_at=now.isoformat())
-        if request_no == self.request_no and self.technical == "none":
-            self.technical = "received"
-        self.unflag("handoff_silent")
+        if request_no == self.request_no:
+            self.unflag("handoff_silent")
 
     def accepted(
-        self, request_no: int, erp_number: str, lines: Sequence[Mapping[str, Any]], now: datetime, *, partial: bool
+        self,
+        request_no: int,
+        erp_number: str,
+        lines: Sequence[Mapping[str, Any]],
+        now: datetime,
+        *,
+        partial: bool,
     ) -> None:
         """The ERP takes the order, wholly or in part."""
         if self.erp_number is not None and erp_number != self.erp_number:
             self.flag("two_erp_numbers", f"The ERP named {self.erp_number} and {erp_number}.", now)
             return
-        if not self._is_current(request_no, "partially_accepted" if partial else "accepted", None, now):
+        if not self._is_news(request_no, "partially_accepted" if partial else "accepted", None, now):
             return
-        if self.state in ("cancelling", "cancelled"):
-            self._accepted_too_late(erp_number, now)
-            return
-        if self.state == "rejected":
-            self.flag("contradiction", "The ERP accepted what it had rejected.", now)
-            return
+        self.erp_number = erp_number
+        self.unflag("shipped_unconfirmed", "no_answer", "handoff_silent")
         if self.state != "submitted":
+            self._accepted_too_late(now)
             return
         accepted = {line["line_id"]: line["accepted"] for line in lines}
         self.lines = [
             {**line, "confirmed": accepted.get(line["line_id"], line["quantity"])} for line in self.lines
         ]
-        self.erp_number, self.state, self.technical = erp_number, "acknowledged", "received"
-        self.unflag("shipped_unconfirmed", "no_answer", "handoff_silent")
+        self.state = "acknowledged"
         if partial:
             self.flag("unconfirmed_lines", "The ERP did not confirm everything that was ordered.", now)
         self.record(OrderAcknowledged(**self._state(now), acknowledged_at=now, partial=partial))
 
     def rejected(self, request_no: int, code: str, text: str, now: datetime) -> bool:
         """The ERP refuses the order, or refuses to cancel it. True when the order is rejected by this answer."""
-        if not self._is_current(request_no, "rejected", f"{code}: {text}", now):
+        if not self._is_news(request_no, "rejected", f"{code}: {text}", now):
             return False
-        if self.state == "cancelling" and self._kind_of(request_no) == "cancel":
-            self.state = "acknowledged" if self.erp_number else "submitted"
+        self.unflag("no_answer", "handoff_silent")
+        if self._kind_of(request_no) == "cancel":
+            if self.state == "cancelling":
+                self.state = "acknowledged" if self.erp_number else "submitted"
             self.flag("cancel_refused", f"{code}: {text}", now)
             return False
         if self.state not in ("submitted", "cancelling"):
-            if self.state == "acknowledged":
-                self.flag("contradiction", f"The ERP rejected what it had accepted. {code}: {text}", now)
             return False
-        self.state, self.technical = "rejected", "received"
-        self.unflag("no_answer", "handoff_silent")
+        self.state = "rejected"
         self.flag("rejected", f"{code}: {text}", now)
         self.record(OrderRejected(**self._state(now), code=code, text=text, rejected_at=now))
         return True
 
     def cancelled_by_erp(self, request_no: int, code: str, text: str, now: datetime) -> bool:
-        """The ERP has cancelled the order. True when it is cancelled by this answer."""
-        if self.state == "cancelled" or not self._is_current(request_no, "cancelled", text, now):
+        """The ERP has cancelled the order, asked or by itself. True when it is cancelled by this answer."""
+        self._note_handoff(request_no, answered_at=now.isoformat(), answer="cancelled", reason=text)
+        is_old = self._kind_of(request_no) != "cancel" and not self._is_last_of_its_kind(request_no)
+        if self.state == "cancelled" or is_old:
             return False
         self._cancelled(code, text, now)
         return True
@@ -226,8 +234,10 @@ class Order(AggregateRoot, Base):
         told = {line["line_id"]: Decimal(line["cumulative"]) for line in shipment_lines}
         if not self._progress("shipped", told):
             return
-        if self.state != "acknowledged":
+        if self.erp_number is None:
             self.flag("shipped_unconfirmed", "The ERP shipped before it accepted the order.", now)
+        elif self.state != "acknowledged":
+            self.flag("contradiction", f"The ERP shipped an order that is {self.state}.", now)
         self.record(
             OrderShipped(
                 **self._state(now),
@@ -239,10 +249,15 @@ class Order(AggregateRoot, Base):
         )
 
     def invoiced(
-        self, cumulative: Money, invoice_number: str, invoiced_at: datetime, document_url: str | None, now: datetime
+        self,
+        cumulative: Money,
+        invoice_number: str,
+        invoiced_at: datetime,
+        document_url: str | None,
+        now: datetime,
     ) -> None:
         """More was invoiced."""
-        if cumulative <= self.invoiced_total:
+        if not self._is_progress(cumulative, self.invoiced_total, now):
             return
         amount = cumulative - self.invoiced_total
         self.invoiced_total = cumulative
@@ -259,13 +274,15 @@ class Order(AggregateRoot, Base):
 
     def paid(self, cumulative: Money, paid_at: datetime, now: datetime) -> None:
         """More was paid."""
-        if cumulative <= self.paid_total:
+        if not self._is_progress(cumulative, self.paid_total, now):
             return
         amount = cumulative - self.paid_total
         self.paid_total = cumulative
         settled = self.gross_total <= cumulative
         self.record(
-            OrderPaid(**self._state(now), paid_at=paid_at, amount=amount, cumulative=cumulative, settled=settled)
+            OrderPaid(
+                **self._state(now), paid_at=paid_at, amount=amount, cumulative=cumulative, settled=settled
+            )
         )
 
     # -- attention ----------------------------------------------------------------------------------------------
@@ -301,14 +318,12 @@ class Order(AggregateRoot, Base):
         self.record(event)
 
     def _request_cancellation(self, reason: str, requested_by: uuid.UUID | None, now: datetime) -> None:
-        self.state = "cancelling"
         self._open_handoff("cancel", now)
         self.record(OrderCancelRequested(**self._state(now), reason=reason, requested_by=requested_by))
 
-    def _accepted_too_late(self, erp_number: str, now: datetime) -> None:
-        """The ERP accepted what we have cancelled: it is asked to cancel again."""
-        self.erp_number = erp_number
-        self.flag("accepted_after_cancellation", f"The ERP accepted it as {erp_number} meanwhile.", now)
+    def _accepted_too_late(self, now: datetime) -> None:
+        """The ERP accepted what we have cancelled: it is asked to cancel again, and the state stays."""
+        self.flag("accepted_after_cancellation", f"The ERP accepted it as {self.erp_number} meanwhile.", now)
         self._request_cancellation("accepted after cancellation", None, now)
 
     def _cancelled(self, code: str, text: str, now: datetime) -> None:
@@ -318,6 +333,7 @@ class Order(AggregateRoot, Base):
 
     def _open_handoff(self, kind: str, now: datetime) -> None:
         self.request_no += 1
+        self.technical = "none"
         empty = dict.fromkeys(("payload_sha256", "received_at", "answered_at", "answer", "reason"))
         handoff = {"request_no": self.request_no, "kind": kind, "sent_at": now.isoformat(), **empty}
         self.handoffs = [*self.handoffs, handoff]
@@ -328,15 +344,33 @@ class Order(AggregateRoot, Base):
             {**h, **{k: v for k, v in values.items() if h[k] is None}} if h["request_no"] == request_no else h
             for h in self.handoffs
         ]
+        last = self.handoffs[-1]
+        self.technical = "received" if last["received_at"] or last["answered_at"] else "none"
 
     def _kind_of(self, request_no: int) -> str | None:
         return next((h["kind"] for h in self.handoffs if h["request_no"] == request_no), None)
 
-    def _is_current(self, request_no: int, answer: str, reason: str | None, now: datetime) -> bool:
-        """Note the answer; whether it answers the last request rather than an older one. The submission's answer
-        may still arrive while its cancellation is under way."""
+    def _is_last_of_its_kind(self, request_no: int) -> bool:
+        """Whether no later request of the same kind (submission or cancellation) was made."""
+        kind = self._kind_of(request_no)
+        return all(h["request_no"] <= request_no for h in self.handoffs if h["kind"] == kind)
+
+    def _is_news(self, request_no: int, answer: str, reason: str | None, now: datetime) -> bool:
+        """Note an answer. Whether it is the first to the last request of its kind, so that it decides something;
+        one that contradicts the first asks for attention."""
+        given = next((h["answer"] for h in self.handoffs if h["request_no"] == request_no), None)
         self._note_handoff(request_no, answered_at=now.isoformat(), answer=answer, reason=reason)
-        return request_no == self.request_no or self.state in ("cancelling", "cancelled")
+        if self._kind_of(request_no) is None or not self._is_last_of_its_kind(request_no):
+            return False
+        if given is not None and (given == "rejected") != (answer == "rejected"):
+            self.flag("contradiction", f"The ERP said {given} first and then {answer}.", now)
+        return given is None
+
+    def _is_progress(self, told: Money, known: Money, now: datetime) -> bool:
+        if told.currency != self.currency:
+            self.flag("wrong_currency", f"The ERP reckons in {told.currency}, not in {self.currency}.", now)
+            return False
+        return known < told
 
     def _progress(self, field: str, told: Mapping[str, Decimal]) -> bool:
         moved = False

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.sales.orders import queries
-from services.sales.orders.model import Order
-from services.sales.orders.schemas import CancelOrder, Handoff, OrderFilters, OrderOut, OrderRow, ResubmitOrder
+from services.sales.orders.schemas import (
+    CancelOrder,
+    Handoff,
+    OrderFilters,
+    OrderOut,
+    OrderRow,
+    ResubmitOrder,
+)
 from services.sales.processes import order_changes
 from shared.db.listing import Page
 from shared.web import Blueprint, principal, session, unit_of_work
 
+if TYPE_CHECKING:
+    from services.sales.orders.model import Order
+
 __all__ = ["blueprint"]
 
-blueprint = Blueprint("orders", __name__, url_prefix="/v1/orders", description="Orders on their way to the ERP and back")
+blueprint = Blueprint(
+    "orders", __name__, url_prefix="/v1/orders", description="Orders on their way to the ERP and back"
+)
 
 
 @blueprint.get("", permission="order.read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import validate
 
+from shared.kernel.money import Money
 from shared.web import OpenSchema, Schema, fields
 
 __all__ = [
@@ -79,7 +80,8 @@ class _Address(Schema):
     region = fields.Text(120, load_default=None, allow_none=True)
     postal_code = fields.Text(20, load_default=None, allow_none=True)
     country = fields.String(
-        required=True, validate=validate.Regexp(r"^[A-Z]{2}\Z", error="Two capital letters, ISO 3166-1, are expected.")
+        required=True,
+        validate=validate.Regexp(r"^[A-Z]{2}\Z", error="Two capital letters, ISO 3166-1, are expected."),
     )
 
 
@@ -137,7 +139,7 @@ class OrderRow(Schema):
     opportunity_id = fields.Id(allow_none=True)
     owner_id = fields.Id()
     erp_number = fields.String(allow_none=True)
-    net_total = fields.MoneyColumns("net_total")
+    net_total: fields.Field[Money] = fields.MoneyColumns("net_total")
     attention = fields.List(fields.Nested(_Attention))
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()

@@ -45,9 +45,7 @@ class Pipeline(AggregateRoot, Base):
     @property
     def plan(self) -> PipelinePlan:
         """What deals in this version go by."""
-        return PipelinePlan.of(
-            self.id, self.pipeline_version, self.win_requires, self.on_accept, self.stages
-        )
+        return PipelinePlan.of(self.id, self.pipeline_version, self.win_requires, self.on_accept, self.stages)
 
     def edit(self, changes: Mapping[str, Any]) -> None:
         """Change a draft. Raises IllegalState, StageKeysClash."""

@@ -33,4 +33,6 @@ class Pipelines(Repository[Pipeline]):
 
     def last_version(self, name: str) -> int:
         """The highest version number of `name`, 0 where there is none."""
-        return self.session.scalar(select(func.max(Pipeline.pipeline_version)).where(Pipeline.name == name)) or 0
+        return (
+            self.session.scalar(select(func.max(Pipeline.pipeline_version)).where(Pipeline.name == name)) or 0
+        )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.sales.pipelines import queries, use_cases
-from services.sales.pipelines.model import Pipeline
 from services.sales.pipelines.schemas import (
     DraftPipeline,
     EditPipeline,
@@ -17,9 +16,14 @@ from services.sales.pipelines.schemas import (
 from shared.db.listing import Page
 from shared.web import Blueprint, session, unit_of_work
 
+if TYPE_CHECKING:
+    from services.sales.pipelines.model import Pipeline
+
 __all__ = ["blueprint"]
 
-blueprint = Blueprint("pipelines", __name__, url_prefix="/v1/pipelines", description="The phases of a sale, as data")
+blueprint = Blueprint(
+    "pipelines", __name__, url_prefix="/v1/pipelines", description="The phases of a sale, as data"
+)
 
 
 @blueprint.get("", permission="pipeline.read")

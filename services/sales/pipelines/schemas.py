@@ -8,7 +8,9 @@ from shared.web import Schema, fields
 
 __all__ = ["DraftPipeline", "EditPipeline", "PipelineFilters", "PipelineOut", "PipelineRow"]
 
-_KEY = validate.Regexp(r"^[a-z][a-z0-9_]{0,39}\Z", error="Lower case letters, digits and underscores are expected.")
+_KEY = validate.Regexp(
+    r"^[a-z][a-z0-9_]{0,39}\Z", error="Lower case letters, digits and underscores are expected."
+)
 _STAGES = validate.Length(1, 30)
 
 
@@ -16,7 +18,9 @@ class StageSchema(Schema):
     key = fields.String(required=True, validate=_KEY)
     name = fields.Text(80, required=True)
     probability_bp = fields.Integer(required=True, min=0, max=9999)
-    forecast_category = fields.Enum("omitted", "pipeline", "best_case", "most_likely", "commit", required=True)
+    forecast_category = fields.Enum(
+        "omitted", "pipeline", "best_case", "most_likely", "commit", required=True
+    )
     max_days = fields.Integer(min=1, max=3650, allow_none=True, load_default=None)
     moves_to = fields.List(fields.String(validate=_KEY), load_default=list)
 

@@ -10,8 +10,20 @@ from services.sales.pipelines.model import Pipeline
 from services.sales.pipelines.repository import Pipelines
 from services.sales.sales_policy import DEFAULT_STAGES
 from shared.db.unit_of_work import UnitOfWork
+from shared.messaging.timers import Timer
 
-__all__ = ["archive_pipeline", "draft_pipeline", "edit_pipeline", "install_default_pipeline", "publish_pipeline"]
+__all__ = [
+    "DEFAULT_PIPELINE",
+    "archive_pipeline",
+    "draft_pipeline",
+    "edit_pipeline",
+    "install_default_pipeline",
+    "publish_pipeline",
+]
+
+
+DEFAULT_PIPELINE = "default_pipeline"
+DEFAULT_NAME = "Standard"
 
 
 def draft_pipeline(values: Mapping[str, Any], uow: UnitOfWork) -> Pipeline:
@@ -53,17 +65,18 @@ def archive_pipeline(pipeline_id: uuid.UUID, uow: UnitOfWork, *, expected_versio
         return pipeline
 
 
-def install_default_pipeline(uow: UnitOfWork) -> Pipeline:
-    """The pipeline that ships with the suite, published, where no version of it is there yet."""
+def install_default_pipeline(_: Timer, uow: UnitOfWork) -> None:
+    """Publish the pipeline that ships with the suite, where the company has none.
+
+    The migration that makes a new database sets the timer; the bus process fires it once, when it first starts.
+    """
     with uow:
-        pipelines = Pipelines(uow.session)
-        existing = pipelines.active_version_of("Standard")
-        if existing is not None:
-            return existing
-        values = {
-            "name": "Standard",
-            "win_requires": "nothing",
-            "on_accept": "win",
-            "stages": [dict(stage) for stage in DEFAULT_STAGES],
-        }
-        return publish_pipeline(draft_pipeline(values, uow).id, uow, expected_version=None)
+        if Pipelines(uow.session).last_version(DEFAULT_NAME) == 0:
+            values = {
+                "name": DEFAULT_NAME,
+                "win_requires": "nothing",
+                "on_accept": "win",
+                "stages": [dict(stage) for stage in DEFAULT_STAGES],
+            }
+            draft = draft_pipeline(values, uow)
+            draft.publish(uow.clock.now())

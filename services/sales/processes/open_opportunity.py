@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement
 
 from services.sales.accounts.repository import Accounts
 from services.sales.opportunities import use_cases
-from services.sales.opportunities.model import Moment, Opportunity
 from services.sales.opportunities.repository import Opportunities
 from services.sales.pipelines.repository import Pipelines
 from services.sales.processes.win_opportunity import require_no_order
 from services.sales.sales_policy import PipelinePlan
 from shared.db.unit_of_work import UnitOfWork
 
+if TYPE_CHECKING:
+    from services.sales.opportunities.model import Opportunity
+
 __all__ = ["change_opportunity", "move_opportunity", "open_opportunity", "reopen_opportunity"]
 
 
-def open_opportunity(
-    values: Mapping[str, Any], uow: UnitOfWork, *, moment: Moment | None = None
-) -> Opportunity:
+def open_opportunity(values: Mapping[str, Any], uow: UnitOfWork) -> Opportunity:
     """Open a deal in the named pipeline, or in the default one.
 
     Raises NotFound, AccountNotLive, NoActivePipeline and what `create_opportunity` raises.
@@ -31,7 +31,7 @@ def open_opportunity(
         given = dict(values)
         given["account_name"] = _live_account_name(uow, given.get("account_id"))
         plan = _plan(uow, given.pop("pipeline_id", None))
-        return use_cases.create_opportunity(given, plan, uow, moment=moment)
+        return use_cases.create_opportunity(given, plan, uow)
 
 
 def change_opportunity(
@@ -41,7 +41,6 @@ def change_opportunity(
     *,
     expected_version: int | None,
     where: ColumnElement[bool] | None = None,
-    moment: Moment | None = None,
 ) -> Opportunity:
     """Change an open deal; another account must be live. Raises what `edit_opportunity` raises, AccountNotLive."""
     with uow:
@@ -49,7 +48,7 @@ def change_opportunity(
         if "account_id" in given:
             given["account_name"] = _live_account_name(uow, given["account_id"])
         return use_cases.edit_opportunity(
-            opportunity_id, given, uow, expected_version=expected_version, where=where, moment=moment
+            opportunity_id, given, uow, expected_version=expected_version, where=where
         )
 
 

@@ -10,7 +10,11 @@ from sqlalchemy import ColumnElement
 
 from services.sales.orders import use_cases
 from services.sales.orders.model import Order
-from services.sales.processes.order_handoff import carry_cancellation_to_deal, stop_timers, watch_order
+from services.sales.processes.order_handoff import (
+    carry_cancellation_to_deal,
+    carry_resubmission_to_deal,
+    watch_order,
+)
 from shared.db.unit_of_work import UnitOfWork
 
 __all__ = ["cancel_order", "resubmit_order"]
@@ -30,11 +34,9 @@ def cancel_order(
         order = use_cases.cancel_order(
             order_id, reason, requested_by, uow, expected_version=expected_version, where=where
         )
+        watch_order(order, uow)
         if order.state == "cancelled":
-            stop_timers(order, uow, answered=True)
             carry_cancellation_to_deal(order, reason, uow)
-        else:
-            watch_order(order, uow)
         return order
 
 
@@ -48,8 +50,7 @@ def resubmit_order(
 ) -> Order:
     """Hand a rejected order off again. Raises NotFound, Stale, IllegalState."""
     with uow:
-        order = use_cases.resubmit_order(
-            order_id, fixes, uow, expected_version=expected_version, where=where
-        )
+        order = use_cases.resubmit_order(order_id, fixes, uow, expected_version=expected_version, where=where)
         watch_order(order, uow)
+        carry_resubmission_to_deal(order, uow)
         return order

@@ -31,9 +31,9 @@ from shared.messaging.timers import Timer
 __all__ = [
     "carry_cancellation_to_deal",
     "carry_rejection_to_deal",
+    "carry_resubmission_to_deal",
     "flag_missing_answer",
     "flag_missing_receipt",
-    "stop_timers",
     "submit_order",
     "watch_order",
 ]
@@ -41,6 +41,7 @@ __all__ = [
 RECEIPT_WITHIN = timedelta(minutes=5)
 NO_RECEIPT = "order_receipt_due"
 NO_ANSWER = "order_answer_due"
+REJECTED = "order_rejected"
 
 
 def submit_order(deal: Opportunity, quote: Quote, uow: UnitOfWork) -> Order:
@@ -77,16 +78,16 @@ def submit_order(deal: Opportunity, quote: Quote, uow: UnitOfWork) -> Order:
 
 
 def watch_order(order: Order, uow: UnitOfWork) -> None:
-    """Set the timers of the order's last request."""
-    now = uow.clock.now()
-    uow.timers.set("order", order.id, NO_RECEIPT, now + RECEIPT_WITHIN, {"request_no": order.request_no})
-    uow.timers.set("order", order.id, NO_ANSWER, now + RESPOND_WITHIN, {"request_no": order.request_no})
-
-
-def stop_timers(order: Order, uow: UnitOfWork, *, answered: bool) -> None:
-    """The ERP has the order; `answered`: and has decided on it."""
-    uow.timers.cancel("order", order.id, NO_RECEIPT)
-    if answered:
+    """Two timers while the ERP owes something for the order's last request, none once it has decided."""
+    asked_at = order.respond_by - RESPOND_WITHIN
+    this = {"request_no": order.request_no}
+    if order.technical == "none":
+        uow.timers.set("order", order.id, NO_RECEIPT, asked_at + RECEIPT_WITHIN, this)
+    else:
+        uow.timers.cancel("order", order.id, NO_RECEIPT)
+    if order.awaits_answer:
+        uow.timers.set("order", order.id, NO_ANSWER, order.respond_by, this)
+    else:
         uow.timers.cancel("order", order.id, NO_ANSWER)
 
 
@@ -100,19 +101,24 @@ def flag_missing_receipt(timer: Timer, uow: UnitOfWork) -> None:
 def flag_missing_answer(timer: Timer, uow: UnitOfWork) -> None:
     """A day without a decision: the order goes to the attention queue."""
     order = Orders(uow.session).get(timer.owner_id, lock=True)
-    waiting = order.state in ("submitted", "cancelling")
-    if order.request_no == timer.payload["request_no"] and waiting:
+    if order.request_no == timer.payload["request_no"] and order.awaits_answer:
         order.flag("no_answer", "The ERP has not decided within 24 hours.", uow.clock.now())
 
 
 def carry_rejection_to_deal(order: Order, reason: str, uow: UnitOfWork) -> None:
     """The deal stays won; its owner is told why the ERP refused."""
-    _flag_deal(order, "order_rejected", reason, uow)
+    _flag_deal(order, REJECTED, reason, uow)
 
 
 def carry_cancellation_to_deal(order: Order, reason: str, uow: UnitOfWork) -> None:
     """The deal stays won; its owner is told that the order is gone."""
     _flag_deal(order, "order_cancelled", reason, uow)
+
+
+def carry_resubmission_to_deal(order: Order, uow: UnitOfWork) -> None:
+    """The order is on its way again: the refusal is no longer the owner's concern."""
+    if order.opportunity_id is not None:
+        Opportunities(uow.session).get(order.opportunity_id, lock=True).unflag(REJECTED)
 
 
 def _flag_deal(order: Order, code: str, reason: str, uow: UnitOfWork) -> None:

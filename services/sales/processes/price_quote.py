@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement
 
 from services.sales.accounts.repository import Accounts
 from services.sales.opportunities.errors import AccountNeeded
-from services.sales.opportunities.model import Opportunity
 from services.sales.opportunities.queries import visible_opportunities
 from services.sales.opportunities.repository import Opportunities
 from services.sales.opportunities.use_cases import edit_opportunity
@@ -28,29 +27,43 @@ from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.errors import IllegalState
 from shared.kernel.ids import new_id
 
+if TYPE_CHECKING:
+    from services.sales.accounts.model import Account
+    from services.sales.opportunities.model import Opportunity
+
 __all__ = ["draft_quote", "edit_quote", "revise_quote"]
+
+TERMS = ("valid_until", "payment_days", "term_months", "header_discount_bp")
+COPIED = (
+    "opportunity_id account_id owner_id lead_id campaign_id is_primary currency payment_days term_months"
+    " header_discount_bp root_correlation_id"
+).split()
+"""What a revision takes over as it is."""
+TOLD = (
+    "line_id product_id sku name kind quantity unit unit_net net needs_installation warranty_months".split()
+)
+"""What a deal keeps of its quote's lines."""
 
 
 def draft_quote(values: Mapping[str, Any], principal: Principal, uow: UnitOfWork) -> Quote:
     """Draft a quote for an open deal that `principal` may change; the deal's first quote is its primary one.
 
-    `values["lines"]`: {product_id, quantity, discount_bp}. Raises NotFound, IllegalState, AccountNeeded, NoPrice,
-    ProductNotActive, QuantityTooFine.
+    `values["lines"]`: {product_id, quantity, discount_bp}. Raises NotFound, IllegalState, AccountNeeded,
+    AccountNotLive, NoPrice, ProductNotActive, QuantityTooFine.
     """
     with uow:
-        deal = _open_deal(uow, values["opportunity_id"], visible_opportunities(principal, "opportunity.edit"))
+        seen = visible_opportunities(principal, "opportunity.edit")
+        deal, account = _open_deal(uow, values["opportunity_id"], seen)
         quotes = Quotes(uow.session)
         terms = {
             "opportunity_id": deal.id,
-            "account_id": deal.account_id,
+            "account_id": account.id,
             "owner_id": deal.owner_id,
             "lead_id": deal.lead_id,
             "campaign_id": deal.campaign_id,
             "is_primary": quotes.primary_of(deal.id) is None,
-            "currency": values.get("currency") or Accounts(uow.session).get(deal.account_id).currency,
-            **{
-                key: values[key] for key in ("valid_until", "payment_days", "term_months", "header_discount_bp")
-            },
+            "currency": values.get("currency") or account.currency,
+            **{key: values[key] for key in TERMS},
         }
         number = quotes.next_number(company(uow.session).today(uow.clock.now()).year)
         quote = Quote.draft(number, 1, {**terms, "root_correlation_id": deal.root_correlation_id})
@@ -87,25 +100,31 @@ def revise_quote(
     expected_version: int,
     where: ColumnElement[bool],
 ) -> Quote:
-    """Replace a quote by its next revision, a draft at today's prices. Raises NotFound, Stale, IllegalState."""
+    """Replace a quote by its next revision, a draft at today's prices.
+
+    Raises NotFound, Stale, IllegalState (also when the deal is closed) and what pricing raises.
+    """
     with uow:
         quotes = Quotes(uow.session)
         earlier = quotes.get(quote_id, expected_version=expected_version, where=where)
-        copied = (
-            "opportunity_id account_id owner_id lead_id campaign_id is_primary currency payment_days term_months"
-            " header_discount_bp root_correlation_id"
-        ).split()
-        terms = {key: getattr(earlier, key) for key in copied}
+        if earlier.opportunity_id is not None:
+            _open_deal(uow, earlier.opportunity_id)
+        terms = {key: getattr(earlier, key) for key in COPIED}
         earlier.supersede()
         # A unique index allows one primary quote a deal: the old one has to make room first.
         uow.flush()
         terms["valid_until"] = valid_until or earlier.valid_until
         quote = Quote.draft(earlier.number, earlier.revision + 1, terms)
         _price(quote, _as_asked(earlier), uow)
-        return quotes.add(quote)
+        quotes.add(quote)
+        _carry_to_deal(quote, uow)
+        return quote
 
 
-def _open_deal(uow: UnitOfWork, deal_id: uuid.UUID, where: ColumnElement[bool]) -> Opportunity:
+def _open_deal(
+    uow: UnitOfWork, deal_id: uuid.UUID, where: ColumnElement[bool] | None = None
+) -> tuple[Opportunity, Account]:
+    """The deal that a quote is for, and who would buy."""
     deal = Opportunities(uow.session).get(deal_id, where=where)
     if deal.status != "open":
         raise IllegalState(
@@ -113,7 +132,9 @@ def _open_deal(uow: UnitOfWork, deal_id: uuid.UUID, where: ColumnElement[bool]) 
         )
     if deal.account_id is None:
         raise AccountNeeded("Say which account buys before you quote.")
-    return deal
+    account = Accounts(uow.session).get(deal.account_id)
+    account.require_live()
+    return deal, account
 
 
 def _as_asked(quote: Quote) -> list[dict[str, Any]]:
@@ -180,9 +201,6 @@ def _check_quantity(quantity: Decimal, product: Product, position: int) -> None:
 def _carry_to_deal(quote: Quote, uow: UnitOfWork) -> None:
     """The primary quote's net is the deal's amount, and its lines are the deal's lines."""
     if quote.is_primary and quote.opportunity_id is not None:
-        told = (
-            "line_id product_id sku name kind quantity unit unit_net net needs_installation warranty_months"
-        ).split()
-        lines = [{key: line[key] for key in told} for line in quote.lines]
+        lines = [{key: line[key] for key in TOLD} for line in quote.lines]
         changes = {"amount": quote.net_total, "amount_source": "quote", "lines": lines}
         edit_opportunity(quote.opportunity_id, changes, uow, expected_version=None)

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from services.sales.opportunities.errors import AccountNeeded, WinNotMet
-from services.sales.opportunities.model import Moment, Opportunity
+from services.sales.opportunities.errors import WinNotMet
+from services.sales.opportunities.model import Opportunity
 from services.sales.opportunities.repository import Opportunities
 from services.sales.opportunities.use_cases import moment_now
 from services.sales.orders.errors import OrderStands
@@ -27,6 +27,9 @@ from shared.kernel.money import Money
 
 __all__ = ["accept_quote", "require_no_order", "win_opportunity"]
 
+ORDERABLE = ("approved", "sent", "accepted")
+"""States of a quote that make an order of a win: the customer has said yes, or the price is within our limits."""
+
 
 def win_opportunity(
     opportunity_id: uuid.UUID,
@@ -34,23 +37,19 @@ def win_opportunity(
     uow: UnitOfWork,
     *,
     expected_version: int | None,
-    where: ColumnElement[bool] | None = None,
-    moment: Moment | None = None,
+    where: ColumnElement[bool],
 ) -> Opportunity:
-    """Win a deal, by default today; from its accepted primary quote an order is submitted with it.
+    """Win a deal, by default today. Its primary quote becomes an order, accepted by the customer or at least approved
+    here; without one, or with one that nobody has approved, there is nothing to order.
 
-    An imported win (`moment.origin`) is history: it makes no order. Raises NotFound, Stale, IllegalState, AccountNeeded,
-    WinNotMet, AddressNeeded.
+    Raises NotFound, Stale, IllegalState, AccountNeeded, WinNotMet, AddressNeeded.
     """
     with uow:
         deal = Opportunities(uow.session).get(opportunity_id, expected_version=expected_version, where=where)
-        moment = moment or moment_now(uow)
         day = close_date or company(uow.session).today(uow.clock.now())
         quote = Quotes(uow.session).primary_of(deal.id)
-        accepted = quote if quote is not None and quote.state == "accepted" else None
-        if moment.origin != "import":
-            _check_policy(deal, accepted, uow)
-        _close(deal, accepted, day, moment, uow)
+        _check_policy(deal, quote, uow)
+        _close(deal, quote if quote is not None and quote.state in ORDERABLE else None, day, uow)
         return deal
 
 
@@ -82,7 +81,7 @@ def accept_quote(
             deal = Opportunities(uow.session).get(quote.opportunity_id, lock=True)
             plan = Pipelines(uow.session).get(deal.pipeline_id).plan
             if deal.status == "open" and plan.on_accept == "win":
-                _close(deal, quote, today, moment_now(uow), uow)
+                _close(deal, quote, today, uow)
             elif deal.status == "open":
                 deal.flag("customer_accepted", f"The customer accepted {quote.number}.", now)
         return quote
@@ -97,26 +96,24 @@ def require_no_order(deal_id: uuid.UUID, uow: UnitOfWork) -> None:
         )
 
 
-def _check_policy(deal: Opportunity, accepted: Quote | None, uow: UnitOfWork) -> None:
+def _check_policy(deal: Opportunity, quote: Quote | None, uow: UnitOfWork) -> None:
     requires = Pipelines(uow.session).get(deal.pipeline_id).plan.win_requires
-    if requires == "accepted_quote" and accepted is None:
-        raise WinNotMet("This pipeline wins a deal by an accepted quote. Send one and let the customer accept it.")
+    if requires == "accepted_quote" and (quote is None or quote.state != "accepted"):
+        raise WinNotMet(
+            "This pipeline wins a deal by an accepted quote. Send one and let the customer accept it."
+        )
     if requires == "lines" and not deal.lines:
         raise WinNotMet("This pipeline wins a deal by its lines. Add a quote with products first.")
 
 
-def _close(deal: Opportunity, quote: Quote | None, day: date, moment: Moment, uow: UnitOfWork) -> None:
+def _close(deal: Opportunity, quote: Quote | None, day: date, uow: UnitOfWork) -> None:
     amount = quote.net_total if quote is not None else deal.amount
     if amount is None:
         amount = Money.zero(company(uow.session).base_currency)
-    if deal.account_id is None:
-        raise AccountNeeded("Say which account buys before you win the deal.")
-    order = None
-    if quote is not None and moment.origin != "import":
-        order = submit_order(deal, quote, uow)
+    order = submit_order(deal, quote, uow) if quote is not None else None
     deal.win(
         day,
-        moment,
+        moment_now(uow),
         amount=amount,
         base_amount=in_base_currency(uow.session, amount, day),
         quote_id=quote.id if quote is not None else None,

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from shared.kernel.errors import Conflict, Invalid
 
-__all__ = ["NoPrice", "ProductNotActive", "SkuTaken"]
+__all__ = ["BadTaxCode", "NoPrice", "ProductNotActive", "SkuTaken"]
+
+
+class BadTaxCode(Invalid):
+    """Products could not carry such a code."""
+
+    problem = "bad-tax-code"
+    title = "This cannot be a tax code"
 
 
 class SkuTaken(Conflict):

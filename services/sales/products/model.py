@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any, Self
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.sales.database import Base
-from services.sales.products.errors import NoPrice, ProductNotActive
+from services.sales.products.errors import BadTaxCode, NoPrice, ProductNotActive
 from services.sales.products.events import ProductChanged
 from shared.db.base import AggregateRoot, money
 from shared.kernel.errors import IllegalState
@@ -18,6 +19,7 @@ from shared.kernel.money import Money
 
 __all__ = ["PRODUCT_KINDS", "Product", "TaxRate"]
 
+_TAX_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 PRODUCT_KINDS = ("good", "service", "subscription", "bundle", "percent_of_total")
 
 
@@ -87,7 +89,9 @@ class Product(AggregateRoot, Base):
             raise ProductNotActive.field("/product_id", f"{self.sku} is {self.state} and cannot be sold.")
         price = self.prices.get(currency)
         if price is None:
-            raise NoPrice.field("/product_id", f"{self.sku} has no {currency} price in the standard price book.")
+            raise NoPrice.field(
+                "/product_id", f"{self.sku} has no {currency} price in the standard price book."
+            )
         return Decimal(price)
 
     def _require(self, verb: str) -> None:
@@ -132,3 +136,10 @@ class TaxRate(AggregateRoot, Base):
 
     code: Mapped[str]
     rate_bp: Mapped[int]
+
+    @classmethod
+    def of(cls, code: str, rate_bp: int) -> Self:
+        """The rate of a new code. Raises BadTaxCode."""
+        if not _TAX_CODE.fullmatch(code):
+            raise BadTaxCode.field("/code", "Lower case letters, digits and underscores are expected.")
+        return cls(code=code, rate_bp=rate_bp)

@@ -48,7 +48,9 @@ _PRODUCTS = Listing(
     sorts={"name": Product.name, "sku": Product.sku, "created_at": Product.created_at},
     default_sort="name",
 )
-_TAX_RATES = Listing(select(*TaxRate.__table__.columns), key=TaxRate.id, sorts={"code": TaxRate.code}, default_sort="code")
+_TAX_RATES = Listing(
+    select(*TaxRate.__table__.columns), key=TaxRate.id, sorts={"code": TaxRate.code}, default_sort="code"
+)
 
 
 def list_products(session: Session, arguments: Mapping[str, Any]) -> Page:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.sales.products import queries, use_cases
-from services.sales.products.model import Product, TaxRate
 from services.sales.products.schemas import (
     CreateProduct,
     EditProduct,
@@ -19,10 +18,17 @@ from services.sales.products.schemas import (
 from shared.db.listing import Page
 from shared.web import Blueprint, session, unit_of_work
 
+if TYPE_CHECKING:
+    from services.sales.products.model import Product, TaxRate
+
 __all__ = ["blueprint", "tax_rates"]
 
-blueprint = Blueprint("products", __name__, url_prefix="/v1/products", description="What we sell, and its list price")
-tax_rates = Blueprint("tax_rates", __name__, url_prefix="/v1/tax-rates", description="Rates that documents reckon with")
+blueprint = Blueprint(
+    "products", __name__, url_prefix="/v1/products", description="What we sell, and its list price"
+)
+tax_rates = Blueprint(
+    "tax_rates", __name__, url_prefix="/v1/tax-rates", description="Rates that documents reckon with"
+)
 
 
 @blueprint.get("", permission="product.read")

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import validate
 
 from services.sales.products.model import PRODUCT_KINDS
 from shared.kernel.money import MINOR_UNITS
 from shared.web import Schema, fields
 
-__all__ = ["CreateProduct", "EditProduct", "ProductFilters", "ProductOut", "ProductRow", "SetTaxRate", "TaxRateOut"]
+__all__ = [
+    "CreateProduct",
+    "EditProduct",
+    "ProductFilters",
+    "ProductOut",
+    "ProductRow",
+    "SetTaxRate",
+    "TaxRateOut",
+]
 
-_PRICES = {
-    "keys": fields.String(validate=validate.OneOf(sorted(MINOR_UNITS), error="Not an ISO 4217 currency code.")),
+_PRICES: dict[str, Any] = {
+    "keys": fields.String(
+        validate=validate.OneOf(sorted(MINOR_UNITS), error="Not an ISO 4217 currency code.")
+    ),
     "values": fields.PriceText(),
     "metadata": {"description": "List price per unit by currency, at most 6 decimals."},
 }
 _UNIT = validate.Regexp(r"^[A-Z0-9]{2,3}\Z", error="A UN/ECE Recommendation 20 code such as C62 is expected.")
-_CODE = validate.Regexp(r"^[a-z][a-z0-9_]{0,39}\Z", error="Lower case letters, digits and underscores are expected.")
+_CODE = validate.Regexp(
+    r"^[a-z][a-z0-9_]{0,39}\Z", error="Lower case letters, digits and underscores are expected."
+)
 
 
 class EditProduct(Schema):
@@ -86,7 +100,9 @@ class ProductFilters(Schema):
 
 
 class SetTaxRate(Schema):
-    rate_bp = fields.Integer(required=True, min=0, max=10_000, metadata={"description": "Basis points: 1900 is 19 %."})
+    rate_bp = fields.Integer(
+        required=True, min=0, max=10_000, metadata={"description": "Basis points: 1900 is 19 %."}
+    )
 
 
 class TaxRateOut(Schema):

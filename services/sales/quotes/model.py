@@ -33,6 +33,9 @@ _ALLOWED = {
     "declined": ["revise"],
     "expired": ["revise"],
 }
+_TOLD = (
+    "line_id product_id sku name kind quantity unit unit_net net tax_code needs_installation warranty_months"
+).split()
 
 
 class ApprovalRuleRow(Base):
@@ -91,9 +94,7 @@ class Quote(AggregateRoot, Base):
     @classmethod
     def draft(cls, number: str, revision: int, values: Mapping[str, Any]) -> Self:
         """A new draft; `price` it before it is shown to anybody."""
-        return cls(
-            number=number, revision=revision, state="draft", approvals=[], recipients=[], **values
-        )
+        return cls(number=number, revision=revision, state="draft", approvals=[], recipients=[], **values)
 
     @property
     def allowed(self) -> list[str]:
@@ -198,9 +199,7 @@ class Quote(AggregateRoot, Base):
             seen = {**self.recipients[recipient], "viewed_at": now.isoformat()}
             self.recipients = [seen if n == recipient else r for n, r in enumerate(self.recipients)]
 
-    def accept(
-        self, signer: Mapping[str, Any], document_sha256: str, today: date, now: datetime
-    ) -> bool:
+    def accept(self, signer: Mapping[str, Any], document_sha256: str, today: date, now: datetime) -> bool:
         """The customer accepts; False when the same signer repeats himself.
 
         Raises IllegalState, AlreadyAccepted, QuoteExpired, DocumentChanged.
@@ -216,9 +215,7 @@ class Quote(AggregateRoot, Base):
         self.state, self.accepted_at, self.signer = "accepted", now, to_data(dict(signer))
         told = {key: self.signer[key] for key in ("contact_id", "name", "email", "title")}
         self.record(
-            QuoteAccepted(
-                **self._state(now), accepted_at=now, signer=told, document_sha256=document_sha256
-            )
+            QuoteAccepted(**self._state(now), accepted_at=now, signer=told, document_sha256=document_sha256)
         )
         return True
 
@@ -230,9 +227,9 @@ class Quote(AggregateRoot, Base):
         self.state, self.decline_reason = "declined", reason
         self.record(QuoteDeclined(**self._state(now), declined_at=now, reason=reason))
 
-    def expire(self, now: datetime) -> None:
-        """The last day is over; nothing happens where it no longer matters."""
-        if self.state in ("approved", "sent"):
+    def expire(self, today: date, now: datetime) -> None:
+        """The last day is over; nothing happens where it is not, or no longer matters."""
+        if self.state in ("approved", "sent") and today > self.valid_until:
             self.state = "expired"
             self.record(QuoteExpired(**self._state(now), expired_at=now))
 
@@ -266,10 +263,6 @@ class Quote(AggregateRoot, Base):
             )
 
     def _state(self, now: datetime) -> dict[str, Any]:
-        told = (
-            "line_id product_id sku name kind quantity unit unit_net net tax_code needs_installation"
-            " warranty_months"
-        ).split()
         return {
             "quote_id": self.id,
             "number": self.number,
@@ -284,7 +277,7 @@ class Quote(AggregateRoot, Base):
             "valid_until": self.valid_until,
             "payment_days": self.payment_days,
             "term_months": self.term_months,
-            "lines": [{key: line[key] for key in told} for line in self.lines],
+            "lines": [{key: line[key] for key in _TOLD} for line in self.lines],
             "net_total": self.net_total,
             "tax_total": self.tax_total,
             "gross_total": self.gross_total,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.sales.processes import price_quote, win_opportunity
 from services.sales.quotes import queries, use_cases
-from services.sales.quotes.model import Quote
 from services.sales.quotes.schemas import (
     AcceptByLink,
-    DeclineByLink,
     Decision,
+    DeclineByLink,
     DraftQuote,
     EditQuote,
     LinkedQuote,
@@ -25,6 +24,9 @@ from services.sales.quotes.schemas import (
 from shared.company import company
 from shared.db.listing import Page
 from shared.web import PUBLIC, Blueprint, links, principal, session, unit_of_work
+
+if TYPE_CHECKING:
+    from services.sales.quotes.model import Quote
 
 __all__ = ["blueprint", "quote_links"]
 
@@ -184,7 +186,10 @@ def send_quote(command: dict[str, Any], quote_id: uuid.UUID, expected_version: i
 @quote_links.response(200, LinkedQuote)
 def read_linked_quote(token: str) -> Quote:
     """What the recipient is offered."""
-    return use_cases.view_quote(uow=unit_of_work(), **_read(token))
+    quote = use_cases.view_quote(uow=unit_of_work(), **_read(token))
+    if quote.state == "superseded":
+        raise links.LinkExpired("There is a newer revision of this offer. Ask your contact for its link.")
+    return quote
 
 
 @quote_links.post("/<string:token>/accept", permission=PUBLIC)

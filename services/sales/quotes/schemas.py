@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from marshmallow import validate
 
-from shared.kernel.money import MINOR_UNITS
+from shared.kernel.money import MINOR_UNITS, Money
 from shared.web import OpenSchema, Schema, fields
 
 __all__ = [
     "AcceptByLink",
-    "DeclineByLink",
     "Decision",
+    "DeclineByLink",
     "DraftQuote",
     "EditQuote",
     "LinkedQuote",
@@ -25,7 +25,9 @@ __all__ = [
 class LineIn(Schema):
     product_id = fields.Id(required=True)
     quantity = fields.Decimal(places=3, required=True, min=0, max=1_000_000)
-    discount_bp = fields.Integer(min=0, max=10_000, load_default=0, metadata={"description": "Off the list price"})
+    discount_bp = fields.Integer(
+        min=0, max=10_000, load_default=0, metadata={"description": "Off the list price"}
+    )
 
 
 class EditQuote(Schema):
@@ -40,7 +42,9 @@ class EditQuote(Schema):
 
 class DraftQuote(Schema):
     opportunity_id = fields.Id(required=True)
-    currency = fields.String(validate=validate.OneOf(sorted(MINOR_UNITS), error="Not an ISO 4217 currency code."))
+    currency = fields.String(
+        validate=validate.OneOf(sorted(MINOR_UNITS), error="Not an ISO 4217 currency code.")
+    )
     valid_until = fields.Date(required=True)
     payment_days = fields.Integer(min=0, max=365, load_default=30)
     term_months = fields.Integer(min=1, max=240, allow_none=True, load_default=None)
@@ -95,7 +99,9 @@ class _RecipientOut(Schema):
     contact_id = fields.String(allow_none=True)
     email = fields.String()
     viewed_at = fields.String(allow_none=True)
-    link = fields.String(metadata={"description": "Where this recipient reads, accepts or declines; only once sent."})
+    link = fields.String(
+        metadata={"description": "Where this recipient reads, accepts or declines; only once sent."}
+    )
 
 
 class _Signer(Schema):
@@ -116,7 +122,7 @@ class QuoteRow(Schema):
     owner_id = fields.Id()
     currency = fields.String()
     valid_until = fields.Date()
-    net_total = fields.MoneyColumns("net_total")
+    net_total: fields.Field[Money] = fields.MoneyColumns("net_total")
     discount_bp = fields.Integer()
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()

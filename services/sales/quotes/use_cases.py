@@ -1,5 +1,5 @@
 """Approve, send, decline and expire quotes. Drafting and pricing need products: `processes/price_quote.py`;
-accepting wins the deal: `processes/accept_quote.py`."""
+accepting wins the deal: `processes/win_opportunity.py`."""
 
 from __future__ import annotations
 
@@ -41,8 +41,11 @@ def submit_quote(
     with uow:
         quotes = Quotes(uow.session)
         quote = quotes.get(quote_id, expected_version=expected_version, where=where)
-        levels = levels_needed(quotes.approval_rules(), quote.discount_bp, quote.margin_bp, quote.payment_days)
+        levels = levels_needed(
+            quotes.approval_rules(), quote.discount_bp, quote.margin_bp, quote.payment_days
+        )
         quote.submit(levels, current_cause().actor_id, uow.clock.now())
+        _watch(quote, uow)
         return quote
 
 
@@ -59,6 +62,7 @@ def approve_quote(
     with uow:
         quote = Quotes(uow.session).get(quote_id, expected_version=expected_version, where=where)
         quote.approve(approver_id, current_cause().actor_id, note, uow.clock.now())
+        _watch(quote, uow)
         return quote
 
 
@@ -84,6 +88,7 @@ def recall_quote(
     with uow:
         quote = Quotes(uow.session).get(quote_id, expected_version=expected_version, where=where)
         quote.recall()
+        _watch(quote, uow)
         return quote
 
 
@@ -100,7 +105,7 @@ def send_quote(
         quote = Quotes(uow.session).get(quote_id, expected_version=expected_version, where=where)
         now = uow.clock.now()
         quote.send(recipients, company(uow.session).today(now), now)
-        uow.timers.set("quote", quote.id, EXPIRY, _end_of(quote, uow))
+        _watch(quote, uow)
         return quote
 
 
@@ -120,13 +125,14 @@ def decline_quote(
     with uow:
         quote = _linked(uow, quote_id, recipient, revision)
         quote.decline(reason, uow.clock.now())
-        uow.timers.cancel("quote", quote.id, EXPIRY)
+        _watch(quote, uow)
         return quote
 
 
 def expire_quote(timer: Timer, uow: UnitOfWork) -> None:
     """The last day of the offer is over."""
-    Quotes(uow.session).get(timer.owner_id, lock=True).expire(uow.clock.now())
+    now = uow.clock.now()
+    Quotes(uow.session).get(timer.owner_id, lock=True).expire(company(uow.session).today(now), now)
 
 
 def _linked(uow: UnitOfWork, quote_id: uuid.UUID, recipient: int, revision: int) -> Quote:
@@ -134,6 +140,14 @@ def _linked(uow: UnitOfWork, quote_id: uuid.UUID, recipient: int, revision: int)
     if quote is None or quote.revision != revision or recipient >= len(quote.recipients):
         raise NotFound("This link is not valid any more. Ask your contact for a new one.")
     return quote
+
+
+def _watch(quote: Quote, uow: UnitOfWork) -> None:
+    """One timer while its last day matters, none otherwise."""
+    if quote.state in ("approved", "sent"):
+        uow.timers.set("quote", quote.id, EXPIRY, _end_of(quote, uow))
+    else:
+        uow.timers.cancel("quote", quote.id, EXPIRY)
 
 
 def _end_of(quote: Quote, uow: UnitOfWork) -> datetime:

@@ -1,0 +1,63 @@
+"""Contacts over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from services.sales.contacts import queries
+from services.sales.contacts.schemas import (
+    ContactFilters,
+    ContactOut,
+    ContactRow,
+    CreateContact,
+    EditContact,
+)
+from services.sales.processes import file_contact
+from shared.db.listing import Page
+from shared.web import Blueprint, principal, session, unit_of_work
+
+if TYPE_CHECKING:
+    from services.sales.contacts.model import Contact
+
+__all__ = ["blueprint"]
+
+blueprint = Blueprint("contacts", __name__, url_prefix="/v1/contacts", description="The people at accounts")
+
+
+@blueprint.get("", permission="contact.read")
+@blueprint.arguments(ContactFilters, location="query")
+@blueprint.page(ContactRow)
+def list_contacts(filters: dict[str, Any]) -> Page:
+    """List contacts."""
+    return queries.list_contacts(session(), principal(), filters)
+
+
+@blueprint.post("", permission="contact.create")
+@blueprint.arguments(CreateContact)
+@blueprint.response(201, ContactOut)
+def create_contact(values: dict[str, Any]) -> Contact:
+    """Create a contact."""
+    values.setdefault("owner_id", principal().user_id)
+    return file_contact.create_contact(values, unit_of_work())
+
+
+@blueprint.get("/<uuid:contact_id>", permission="contact.read")
+@blueprint.response(200, ContactOut)
+def get_contact(contact_id: uuid.UUID) -> Contact:
+    """Read a contact."""
+    return queries.get_contact(session(), principal(), contact_id)
+
+
+@blueprint.patch("/<uuid:contact_id>", permission="contact.edit")
+@blueprint.arguments(EditContact)
+@blueprint.response(200, ContactOut)
+def edit_contact(changes: dict[str, Any], contact_id: uuid.UUID, expected_version: int) -> Contact:
+    """Change a contact."""
+    return file_contact.change_contact(
+        contact_id,
+        changes,
+        unit_of_work(),
+        expected_version=expected_version,
+        where=queries.visible_contacts(principal(), "contact.edit"),
+    )

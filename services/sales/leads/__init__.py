@@ -1,0 +1,1 @@
+"""Leads that marketing has handed over, until somebody here accepts or returns them."""
