@@ -28,7 +28,7 @@ from kafka.errors import (
     RecordListTooLargeError,
 )
 from kafka.partitioner import murmur2
-from kafka.structs import OffsetAndMetadata
+from kafka.structs import MemberState, OffsetAndMetadata
 
 from shared.messaging.transport import (
     BusUnavailable,
@@ -50,10 +50,11 @@ STALL_SECONDS = 60.0
 
 _DELIVERY_SECONDS = 8.0  # less than a process is given to stop
 _REQUEST_MS = 5_000
+_BOOTSTRAP_MS = 3_000
 _CLOSE_SECONDS = 3.0
 _CHECK_SECONDS = 5.0
 _CONNECTION = {
-    "bootstrap_timeout_ms": 3_000,
+    "bootstrap_timeout_ms": _BOOTSTRAP_MS,
     "request_timeout_ms": _REQUEST_MS,
     # The default backs off to 30 s, which would be the time to notice that a broker is back.
     "reconnect_backoff_max_ms": 2_000,
@@ -70,6 +71,7 @@ _CONSUMER = _CLIENT | {
     "max_poll_records": BATCH,
     "max_partition_fetch_bytes": 1_048_576,
 }
+_ASSIGNMENT = "the group's assignment"  # awaited like a record until the group is joined
 _REFUSALS = (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -95,7 +97,6 @@ class KafkaBus:
 
     def subscriber(self, group: str, topics: Sequence[str]) -> Subscriber:
         consumer = self._consumer(
-            *topics,
             group_id=group,
             client_id=group,
             # Eager: a rebalance stops all members for about a heartbeat. The cooperative assignor would not,
@@ -105,6 +106,14 @@ class KafkaBus:
             # A killed member's partitions wait this long for another owner.
             session_timeout_ms=10_000,
         )
+        try:
+            consumer.subscribe(list(topics))
+            # Join with the topics known. Found later, they make the member join once more, and kafka-python 3.0.12
+            # never ends such a second join when a poll runs out of time in the middle of it.
+            consumer.bootstrap(timeout_ms=_BOOTSTRAP_MS, refresh=True)
+        except KafkaError as error:
+            _close(consumer)
+            raise BusUnavailable(f"Kafka did not tell its topics: {error}") from error
         return _KafkaSubscriber(consumer, self._stall_seconds)
 
     def read(
@@ -116,7 +125,7 @@ class KafkaBus:
         except KafkaError as error:
             raise BusUnavailable(f"Kafka could not be read: {error}") from error
         finally:
-            consumer.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000))
+            _close(consumer)
 
     def _producer(self) -> Any:
         producer = connect(
@@ -136,19 +145,23 @@ class KafkaBus:
             raise RuntimeError("the Kafka producer is not idempotent: its settings contradict each other")
         return producer
 
-    def _consumer(self, *topics: str, **settings: Any) -> Any:
-        return connect(KafkaConsumer, self._bootstrap, *topics, **_CONSUMER, **settings)
+    def _consumer(self, **settings: Any) -> Any:
+        return connect(KafkaConsumer, self._bootstrap, **_CONSUMER, **settings)
 
 
-def connect(client: Callable[..., Any], bootstrap: str, *arguments: Any, **settings: Any) -> Any:
+def connect(client: Callable[..., Any], bootstrap: str, **settings: Any) -> Any:
     """A kafka-python client of the cluster at `bootstrap`, which is looked for for three seconds.
 
     Raises BusUnavailable when no broker answers.
     """
     try:
-        return client(*arguments, bootstrap_servers=bootstrap, **_CONNECTION | settings)
+        return client(bootstrap_servers=bootstrap, **_CONNECTION | settings)
     except (KafkaError, OSError) as error:
         raise BusUnavailable(f"Kafka cannot be reached at {bootstrap}: {error}") from error
+
+
+def _close(consumer: Any) -> None:
+    consumer.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000))
 
 
 class _Owner:
@@ -293,7 +306,7 @@ class _KafkaSubscriber:
             self._polled[partition] = OffsetAndMetadata(last.offset + 1, "", last.leader_epoch)
         if self._stored:
             self._commit_stored()
-        received = [_received(record) for records in batches.values() for record in records]
+        received = [_received(record) for record in _flatten(batches)]
         self._watch.polled(full=len(received) == BATCH, now=time.monotonic())
         return received
 
@@ -342,20 +355,25 @@ class _KafkaSubscriber:
         return ends
 
     def _check_progress(self) -> None:
-        """Raises BusUnavailable when a partition has records that do not come, and KafkaError when no broker
-        answers: either way a new consumer looks for the brokers afresh, which an old one never does."""
+        """Raises BusUnavailable when a partition has records that do not come or the group gives none, and
+        KafkaError when no broker answers: a new consumer looks for the brokers afresh, an old one never does."""
         positions = {
-            partition: (self._consumer.position(partition, timeout_ms=_REQUEST_MS) or 0, end)
+            f"{partition.topic}:{partition.partition}": (
+                self._consumer.position(partition, timeout_ms=_REQUEST_MS) or 0,
+                end,
+            )
             for partition, end in self._ends().items()
         }
+        if self._consumer.group_metadata().state != MemberState.STABLE:
+            positions[_ASSIGNMENT] = (0, 1)
         stalled = self._watch.stalled(positions, time.monotonic())
         if stalled:
-            log.error("records wait and do not come, the consumer is replaced", extra={"partitions": stalled})
-            raise BusUnavailable(f"records wait and do not come: {', '.join(stalled)}")
+            log.error("a Kafka consumer got stuck and is replaced", extra={"missing": stalled})
+            raise BusUnavailable(f"the Kafka consumer is stuck, it waits for {', '.join(stalled)}")
 
     def close(self) -> None:
         self._owner.check()
-        self._consumer.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000))
+        _close(self._consumer)
 
 
 class _StallWatch:
@@ -370,7 +388,7 @@ class _StallWatch:
         self._interval = min(_CHECK_SECONDS, seconds / 4)
         self._checked_at = time.monotonic()
         self._polled_at = self._checked_at
-        self._still: dict[Any, tuple[int, float]] = {}
+        self._still: dict[str, tuple[int, float]] = {}
 
     def is_due(self, now: float) -> bool:
         """It is time to look at the positions."""
@@ -384,7 +402,7 @@ class _StallWatch:
         if full:
             self._still.clear()
 
-    def stalled(self, positions: Mapping[Any, tuple[int, int]], now: float) -> list[str]:
+    def stalled(self, positions: Mapping[str, tuple[int, int]], now: float) -> list[str]:
         """The partitions that stand still. `positions`: next offset to deliver and end offset of each."""
         self._checked_at = now
         before, self._still = self._still, {}
@@ -392,11 +410,7 @@ class _StallWatch:
             if position < end:
                 was_at, since = before.get(partition, (position, now))
                 self._still[partition] = (position, since if was_at == position else now)
-        return [
-            f"{partition.topic}:{partition.partition}"
-            for partition, (_, since) in self._still.items()
-            if now - since >= self._seconds
-        ]
+        return [partition for partition, (_, since) in self._still.items() if now - since >= self._seconds]
 
 
 def _read_to_the_end(

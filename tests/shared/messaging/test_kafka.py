@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -9,9 +10,12 @@ import pytest
 from kafka import KafkaProducer
 
 from shared.messaging.kafka import KafkaBus
+from shared.messaging.topics import create_topics
 from shared.messaging.transport import BusUnavailable, OutgoingRecord, ReceivedRecord, RecordRefused, Withheld
+from shared.testing.kafka import BrokerForTests
 from tests.shared.messaging.buses import (
     BusUnderTest,
+    DeclaredForTest,
     by_key,
     eventually,
     new_group,
@@ -125,6 +129,41 @@ def test_a_second_thread_at_a_client_is_refused(kafka_bus: BusUnderTest) -> None
     assert refused == ["a Kafka client is used by a thread or process that does not own it"] * 4
 
 
+def test_a_client_carried_into_another_process_is_refused(
+    kafka_bus: BusUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscriber = kafka_bus.subscriber(new_group(), kafka_bus.topic())
+    subscriber.poll(0.0)
+    with monkeypatch.context() as forked, pytest.raises(RuntimeError, match="does not own it"):
+        forked.setattr(os, "getpid", lambda: 0)
+        subscriber.poll(0.0)
+
+
+def test_a_frozen_broker_may_take_a_record_twice_but_never_an_older_one_after_a_newer(
+    own_kafka: BrokerForTests,
+) -> None:
+    """Kafka only: what a frozen server was sent may still be appended when it goes on."""
+    bus, topic = KafkaBus(own_kafka.bootstrap), f"crm.test.{new_group()}"
+    create_topics(own_kafka.bootstrap, [DeclaredForTest(topic)], "local")
+    publisher = bus.publisher()
+    batch = [record(topic, "k", number) for number in range(3)]
+    assert publisher.publish([record(topic, "before", 0)]) == [None]
+    own_kafka.freeze()
+    try:
+        outcomes = publisher.publish(batch)
+    except BusUnavailable:
+        outcomes = [BusUnavailable()] * 3
+    finally:
+        own_kafka.thaw()
+    # The signal may come a moment late, after the first acknowledgement.
+    again = [each for each, outcome in zip(batch, outcomes, strict=True) if outcome is not None]
+    assert len(again) >= 1
+    assert publisher.publish(again) == [None] * len(again)
+    publisher.close()
+    appended = values(list(bus.read(topic, key="k")))
+    assert list(dict.fromkeys(appended)) == ["k-0", "k-1", "k-2"]
+
+
 def test_a_subscriber_that_gets_nothing_though_records_wait_asks_to_be_replaced(
     kafka_bus: BusUnderTest,
 ) -> None:
@@ -136,10 +175,21 @@ def test_a_subscriber_that_gets_nothing_though_records_wait_asks_to_be_replaced(
     stalling.commit()
     consumer.pause(*consumer.assignment())
     kafka_bus.publish(record(topic, "k", 1))
-    with pytest.raises(BusUnavailable, match="records wait and do not come"):
+    with pytest.raises(BusUnavailable, match=f"it waits for {topic}:[0-2]$"):
         receive(stalling, 1)
     stalling.close()
     assert values(receive(kafka_bus.subscriber(group, topic), 1)) == ["k-1"]
+
+
+def test_a_subscriber_that_is_given_no_partitions_asks_to_be_replaced(kafka_bus: BusUnderTest) -> None:
+    topic, group = kafka_bus.topic(), new_group()
+    kafka_bus.publish(record(topic, "k", 0))
+    silent = kafka_bus.subscriber(group, topic)
+    receive(silent, 1)
+    waiting = KafkaBus(kafka_bus.address, stall_seconds=1.0).subscriber(group, [topic])
+    with pytest.raises(BusUnavailable, match=r"it waits for the group's assignment$"):
+        receive(waiting, 1)
+    waiting.close()
 
 
 def test_a_quiet_topic_is_no_stall(kafka_bus: BusUnderTest) -> None:
