@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Uuid, cast, column, func, literal, select, tuple_, union
+from sqlalchemy import Row, Uuid, cast, func, literal, select, tuple_, union
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -34,8 +34,12 @@ def timeline(
     members = _members(session, root)
     _require_visible(session, principal, root, members)
     t = TIMELINE.c
-    member = func.unnest(cast(literal(members, ARRAY(Uuid)), ARRAY(Uuid))).table_valued("id").alias("member")
-    entries = select(*TIMELINE.c).where(t.customer_id == column("id", _selectable=member))
+    member = (
+        func.unnest(cast(literal(members, ARRAY(Uuid)), ARRAY(Uuid)))
+        .table_valued("id")
+        .render_derived("member")
+    )
+    entries = select(*TIMELINE.c).where(t.customer_id == member.c.id)
     for name in ("kind", "service", "correlation_id"):
         if name in filters:
             entries = entries.where(t[name] == filters[name])

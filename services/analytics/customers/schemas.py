@@ -28,4 +28,4 @@ class TimelineEntry(Schema):
     correlation_id = fields.Id()
     actor_id = fields.String()
     channel = fields.String(allow_none=True)
-    money = fields.MoneyColumns("amount", attribute="amount", data_key="amount")
+    amount = fields.MoneyColumns("amount")

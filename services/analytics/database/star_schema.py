@@ -134,7 +134,7 @@ TIMELINE = _every(
     Column("actor_id", Text, nullable=False),
     Column("channel", Text),
     Column("amount", _AMOUNT),
-    Column("currency", Text),
+    Column("amount_currency", Text),
     Index("ix_timeline_customer_id", "customer_id", text("effective_at DESC"), text("entry_id DESC")),
 )
 OPPORTUNITY_VERSIONS = _versions(

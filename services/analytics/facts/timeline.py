@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.analytics.projection import ArchivedFact, Projection, Rows
+from shared.kernel.money import MINOR_UNITS
 
 __all__ = ["TIMELINE"]
 
@@ -41,7 +42,7 @@ def _rows(fact: ArchivedFact) -> Rows:
         "actor_id": fact.actor_id,
         "channel": data.get("channel"),
         "amount": amount.get("amount"),
-        "currency": amount.get("currency"),
+        "amount_currency": amount.get("currency"),
     }
     return [("timeline", row)]
 
@@ -55,7 +56,12 @@ def _summary(fact: ArchivedFact, aggregate: str, past: str) -> str:
 
 
 def _amount(data: dict[str, Any]) -> dict[str, str]:
-    return next((data[name] for name in _AMOUNTS if isinstance(data.get(name), dict)), {})
+    given = (data.get(name) for name in _AMOUNTS)
+    return next((amount for amount in given if _is_money(amount)), {})
+
+
+def _is_money(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("currency") in MINOR_UNITS
 
 
 TIMELINE = Projection(name="timeline", version=1, tables=("timeline",), reads=_SERVICES, rows=_rows)

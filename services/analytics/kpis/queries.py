@@ -238,9 +238,8 @@ def pipeline_summary(session: Session, principal: Principal) -> dict[str, Any]:
 
     everything = next(iter(measure(OPEN)), None)
     closed = next(iter(measure(CLOSED)), None)
-    positions = dict(
-        session.execute(select(STAGES.c.stage, func.min(STAGES.c.position)).group_by(STAGES.c.stage)).tuples()
-    )
+    places = select(STAGES.c.stage, func.min(STAGES.c.position).label("position")).group_by(STAGES.c.stage)
+    positions = {row.stage: row.position for row in session.execute(places)}
     stages = sorted(measure(OPEN, "stage"), key=lambda cell: (positions.get(cell.key, 10_000), cell.key))
     return {
         "currency": settings.base_currency,

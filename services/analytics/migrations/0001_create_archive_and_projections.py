@@ -147,7 +147,7 @@ CREATE TABLE timeline (
     actor_id text NOT NULL,
     channel text,
     amount numeric(19, 4),
-    currency text,
+    amount_currency text,
     CONSTRAINT pk_timeline PRIMARY KEY (entry_id)
 );
 CREATE INDEX ix_timeline_customer_id ON timeline (customer_id, effective_at DESC, entry_id DESC);
