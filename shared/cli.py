@@ -95,8 +95,12 @@ def bus(service: Service) -> None:
 @cli.command()
 @click.pass_obj
 def migrate(service: Service) -> None:
-    """Bring the database to this version."""
+    """Bring the database to this version, and make what a new installation needs."""
     run_migrations(_settings(service).database_url, service.migrations)
+    if service.first_run is not None:
+        runtime = _runtime(service, "migrate")
+        service.first_run(runtime)
+        runtime.database.close()
 
 
 @cli.command()

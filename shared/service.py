@@ -29,7 +29,8 @@ __all__ = ["Runtime", "Service"]
 @dataclass(frozen=True)
 class Service:
     """A service. `timers` and `commands` are by kind; `store` replaces the inbox (an archive that is log and inbox
-    in one) and then `topics` says what to subscribe to; `loops` are further threads of the bus process."""
+    in one) and then `topics` says what to subscribe to; `loops` are further threads of the bus process; `first_run` is
+    called after every migration and makes what a new installation needs, so it changes nothing the second time."""
 
     name: str
     create_app: Callable[[Runtime], Flask]
@@ -40,6 +41,7 @@ class Service:
     loops: Callable[[Runtime], Sequence[Loop]] = lambda runtime: ()
     store: Store | None = None
     topics: tuple[str, ...] = ()
+    first_run: Callable[[Runtime], None] | None = None
     settings: type[Settings] = Settings
 
     @property

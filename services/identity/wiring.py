@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.identity.app import create_app
+from services.identity.processes.first_run import first_run_of
 from services.identity.settings import IdentitySettings
 from shared.service import Service
 
@@ -15,4 +16,5 @@ SERVICE = Service(
     create_app=create_app,
     migrations=Path(__file__).parent / "migrations",
     settings=IdentitySettings,
+    first_run=first_run_of,
 )

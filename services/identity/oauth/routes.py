@@ -13,6 +13,8 @@ from shared.web import PUBLIC, Blueprint
 __all__ = ["oauth_blueprint"]
 
 _MAX_BODY = 64 * 1024
+_OAUTH_ERROR = {"application/json": {"schema": OAuthError}}
+_REFUSED = {**_OAUTH_ERROR, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _KEPT = {"Cache-Control": "public, max-age=300"}
 
 
@@ -27,11 +29,8 @@ def oauth_blueprint(answer_token_request: Callable[[], Response], metadata: dict
             "content": {"application/x-www-form-urlencoded": {"schema": TokenRequest}},
         },
         responses={
-            status: {"description": says, "content": {"application/json": {"schema": OAuthError}}}
-            for status, says in (
-                ("400", "The request was refused"),
-                ("401", "The client is not authenticated"),
-            )
+            "400": {"description": "The request was refused, or cannot be read", "content": _REFUSED},
+            "401": {"description": "The client is not authenticated", "content": _OAUTH_ERROR},
         },
     )
     @blueprint.response(200, TokenOut)

@@ -29,7 +29,7 @@ from shared.kernel.ids import new_id
 from shared.service import Runtime, Service
 from shared.web.tokens import SUITE_AUDIENCE
 
-__all__ = ["BoundClientInProduction", "FirstRun", "NoAdministrator", "first_run", "first_run_from"]
+__all__ = ["BoundClientInProduction", "FirstRun", "NoAdministrator", "first_run", "first_run_from", "first_run_of"]
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('first run', 0))")
 
@@ -75,6 +75,13 @@ def first_run_from(
             client_id=client_id or settings.admin_client_id,
             client_secret=client_secret or settings.admin_client_secret,
         )
+
+
+def first_run_of(runtime: Runtime) -> None:
+    """Run it with the client that the settings name. Raises what `first_run` raises."""
+    settings = runtime.settings
+    assert isinstance(settings, IdentitySettings)
+    first_run(runtime, client_id=settings.admin_client_id, client_secret=settings.admin_client_secret)
 
 
 def first_run(
