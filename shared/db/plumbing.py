@@ -47,6 +47,13 @@ OUTBOX = Table(
     Column("parked_at", _TIME),
     UniqueConstraint("aggregate_type", "aggregate_id", "aggregate_version"),
     Index("ix_outbox_pending", "seq", postgresql_where=text("published_at IS NULL")),
+    Index(
+        "ix_outbox_waiting",
+        "seq",
+        postgresql_where=text(
+            "published_at IS NULL AND (parked_at IS NOT NULL OR next_attempt_at IS NOT NULL)"
+        ),
+    ),
     Index("ix_outbox_occurred_at", "occurred_at", postgresql_using="brin"),
     Index("ix_outbox_correlation_id", "correlation_id"),
 )

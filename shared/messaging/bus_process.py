@@ -17,7 +17,6 @@ from shared.messaging.commands import OutsideCall, run_next
 from shared.messaging.health import HealthServer
 from shared.messaging.housekeeping import AuditSealer, Housekeeper
 from shared.messaging.ingest import Ingest
-from shared.messaging.kafka import KafkaBus
 from shared.messaging.loop import Loop
 from shared.messaging.postgres_bus import PostgresBus
 from shared.messaging.relay import Relay
@@ -40,6 +39,9 @@ STALL_SECONDS = 60.0
 def open_transport(settings: Settings) -> Transport:
     """The broker that the settings name."""
     if settings.bus == "kafka":
+        # Half a second and some megabytes that a process on the embedded bus need not spend.
+        from shared.messaging.kafka import KafkaBus
+
         assert settings.kafka_bootstrap is not None
         return KafkaBus(settings.kafka_bootstrap)
     assert settings.bus_database_url is not None
@@ -82,7 +84,7 @@ class _Hints(Loop):
             )
             for channel in self._listeners:
                 self._connection.execute(f'LISTEN "{channel}"')
-        for notice in self._connection.notifies(timeout=1.0, stop_after=1):
+        for notice in self._connection.notifies(timeout=0.5, stop_after=1):
             self._listeners[notice.channel].wake()
         return True
 

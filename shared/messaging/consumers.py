@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from shared.kernel.errors import Permanent
 from shared.messaging.envelope import Fact
@@ -42,12 +42,30 @@ class Handler:
 
 def handles(*types: str, reads: type[Schema]) -> Callable[[HandlerFunction], Handler]:
     """Declare a function as the handler of `types`. `reads` is the marshmallow schema of the fields it uses;
-    whatever else the message carries is ignored."""
+    whatever else the message carries is ignored, at every depth."""
 
     def declare(function: HandlerFunction) -> Handler:
-        return Handler(types, function, reads(unknown=EXCLUDE))
+        schema = reads(unknown=EXCLUDE)
+        _ignore_the_rest(schema.fields.values())
+        return Handler(types, function, schema)
 
     return declare
+
+
+def _ignore_the_rest(members: Iterable[Any]) -> None:
+    """marshmallow does not hand `unknown` down: a nested schema refuses what it does not know, so a producer
+    that adds a member to a line would stop every consumer."""
+    for member in members:
+        match member:
+            case fields.Nested():
+                member.unknown = EXCLUDE
+                _ignore_the_rest(member.schema.fields.values())
+            case fields.List():
+                _ignore_the_rest([member.inner])
+            case fields.Dict():
+                _ignore_the_rest([member.value_field])
+            case fields.Tuple():
+                _ignore_the_rest(member.tuple_fields)
 
 
 @dataclass(frozen=True)

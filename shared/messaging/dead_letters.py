@@ -165,10 +165,11 @@ def retry(session: Session, clock: Clock, consumer: str, source: str, event_id: 
 def skip(session: Session, clock: Clock, consumer: str, source: str, event_id: str, reason: str) -> None:
     """Give a dead letter up for good, so that its key moves on; the reason is kept. Raises NotFound."""
     letter = _lock(session, consumer, source, event_id)
+    reason = f"skipped: {reason}"
     session.execute(
         update(INBOX)
         .where(INBOX.c.ord == letter["ord"])
-        .values(state="skipped", last_error=f"skipped: {reason}", done_at=clock.now())
+        .values(state="skipped", last_error=reason, done_at=clock.now())
     )
     _note(session, clock, "dead_letter.skip", letter, {"reason": reason})
 

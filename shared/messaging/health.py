@@ -57,7 +57,9 @@ class HealthServer:
         """Listen. Raises OSError when the port is taken."""
         self._server = ThreadingHTTPServer(self._address, self._handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="health", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Stop listening."""

@@ -16,7 +16,7 @@ from shared.db.plumbing import AUDIT_ENTRIES
 from shared.messaging.loop import Loop
 from shared.observability.metrics import metrics
 
-__all__ = ["AuditSealer", "Housekeeper", "audit_hash", "seal", "verify_audit"]
+__all__ = ["AuditSealer", "Housekeeper", "audit_hash", "purge", "seal", "verify_audit"]
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +28,24 @@ _OUTBOX = text(
     " FROM outbox WHERE published_at IS NULL"
 )
 _INBOX = text("""
-SELECT count(*) FILTER (WHERE state = 'ready') AS ready,
-       count(*) FILTER (WHERE state = 'dead') AS dead,
-       coalesce(extract(epoch FROM clock_timestamp() - min(received_at) FILTER (WHERE state = 'ready')), 0) AS age,
-       count(DISTINCT (topic, partition_key)) FILTER (WHERE state = 'dead' AND event_type IS NOT NULL) AS blocked
-FROM inbox WHERE consumer = :consumer AND state IN ('ready', 'dead')
+SELECT ready.count AS ready, ready.age, dead.count AS dead, dead.blocked
+FROM (SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(received_at)), 0) AS age
+      FROM inbox WHERE consumer = :consumer AND state = 'ready' AND event_type IS NOT NULL) AS ready,
+     (SELECT count(*),
+             count(DISTINCT (topic, partition_key)) FILTER (WHERE event_type IS NOT NULL) AS blocked
+      FROM inbox WHERE consumer = :consumer AND state = 'dead') AS dead
 """)
 # The broker keeps 14 days: the inbox must remember longer than that, or a replay would apply facts twice.
-_PURGES = (
-    "DELETE FROM outbox WHERE published_at < clock_timestamp() - interval '14 days'",
-    "DELETE FROM inbox WHERE state IN ('done', 'skipped') AND received_at < clock_timestamp() - interval '90 days'",
-    "DELETE FROM idempotency_keys WHERE created_at < clock_timestamp() - interval '24 hours'",
-    "DELETE FROM timers WHERE state <> 'pending' AND due_at < clock_timestamp() - interval '90 days'",
-    "DELETE FROM outside_commands WHERE state = 'done' AND done_at < clock_timestamp() - interval '90 days'",
-)
+_PURGES = {
+    "outbox": "occurred_at < clock_timestamp() - interval '14 days'"
+    " AND published_at < clock_timestamp() - interval '14 days'",
+    "inbox": "received_at < clock_timestamp() - interval '90 days' AND state IN ('done', 'skipped')",
+    "idempotency_keys": "created_at < clock_timestamp() - interval '24 hours'",
+    "timers": "due_at < clock_timestamp() - interval '90 days' AND state <> 'pending'",
+    "outside_commands": "done_at < clock_timestamp() - interval '90 days' AND state = 'done'",
+}
+PURGE_BATCH = 5_000
+"""Rows a purge deletes in one transaction: a backlog must not meet the statement timeout."""
 
 
 class Housekeeper(Loop):
@@ -66,11 +70,21 @@ class Housekeeper(Loop):
                 blocked_keys=inbox.blocked,
             )
         if time.monotonic() - self._purged_at >= PURGE_INTERVAL:
-            with self._database.session() as session, session.begin():
-                for statement in _PURGES:
-                    session.execute(text(statement))
+            for table in _PURGES:
+                while purge(self._database, table) == PURGE_BATCH and not self.stopping:
+                    pass
             self._purged_at = time.monotonic()
         return False
+
+
+def purge(database: Database, table: str) -> int:
+    """Delete a batch of what is past its retention in `table`; how many rows went."""
+    statement = (
+        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("  # noqa: S608 - constants only
+        f"SELECT ctid FROM {table} WHERE {_PURGES[table]} LIMIT {PURGE_BATCH}))"
+    )
+    with database.session() as session, session.begin():
+        return session.connection().exec_driver_sql(statement).rowcount
 
 
 class AuditSealer(Loop):

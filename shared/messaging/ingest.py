@@ -60,7 +60,7 @@ class Ingest(Loop):
             self._connection = psycopg.connect(self._url, application_name="ingest", connect_timeout=5)
         if self._subscriber is None:
             self._subscriber = self._open_subscriber()
-        records = self._subscriber.poll(timeout=1.0)
+        records = self._subscriber.poll(timeout=0.5)
         if records:
             with self._connection.transaction():
                 stored = self._store.store(self._connection, records, self._clock.now())

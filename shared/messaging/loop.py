@@ -77,7 +77,10 @@ class Loop(ABC):
                 if not self._attempt():
                     self._hint.wait(self._interval)
         finally:
-            self.close()
+            try:
+                self.close()
+            except Exception:  # the connection may be gone already
+                log.info("%s could not close what it held", self.name, exc_info=True)
 
     def _attempt(self) -> bool:
         try:
@@ -93,10 +96,16 @@ class Loop(ABC):
                 error,
                 exc_info=self.failures == 1,
             )
-            self.recover()
+            self._recover()
             self._stopping.wait(pause)
             more = True
         else:
             self.failures = 0
         self.last_beat = time.monotonic()
         return more
+
+    def _recover(self) -> None:
+        try:
+            self.recover()
+        except Exception:  # what is broken may not even close; the thread must not end of it
+            log.warning("%s could not give up what it held", self.name, exc_info=True)

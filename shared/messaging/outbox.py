@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from shared.contracts.catalog import Catalog
 from shared.db.base import AggregateRoot, Recorded
-from shared.db.plumbing import OUTBOX
-from shared.kernel.cause import Cause
+from shared.db.plumbing import AUDIT_ENTRIES, OUTBOX
+from shared.kernel.cause import Cause, current_cause
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import new_id
 from shared.messaging.envelope import to_headers
@@ -108,16 +108,25 @@ def unpublished(session: Session, *, parked: bool = False, limit: int = 100) -> 
 
 def resend(session: Session, event_id: uuid.UUID) -> None:
     """Let the relay send a fact again under its own id: a parked one, or a published one that a broker lost.
-
-    Raises NotFound.
+    It is noted in the audit log. Raises NotFound.
     """
-    changed = session.execute(
+    subject = session.execute(
         update(OUTBOX)
         .where(OUTBOX.c.event_id == event_id)
         .values(published_at=None, parked_at=None, next_attempt_at=None, attempts=0, last_error=None)
-    )
-    if changed.rowcount == 0:  # type: ignore[attr-defined]
+        .returning(OUTBOX.c.aggregate_type, OUTBOX.c.aggregate_id)
+    ).first()
+    if subject is None:
         raise NotFound(f"The outbox holds no fact with the id {event_id}.")
+    session.execute(
+        insert(AUDIT_ENTRIES).values(
+            at=func.clock_timestamp(),
+            actor=current_cause().actor_id,
+            action="outbox.resend",
+            object=f"outbox:{event_id}",
+            details={"subject": f"{subject.aggregate_type}:{subject.aggregate_id}"},
+        )
+    )
 
 
 def chain_of_facts(session: Session, correlation_id: uuid.UUID) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ __all__ = ["PostgresBus", "create_log"]
 
 APPEND_LOCK = 0x63726D_627573  # "crm" "bus"
 BATCH = 1_000
+BATCH_BYTES = 16 * 2**20
 RETENTION = timedelta(days=14)
 
 _SCHEMA = """
@@ -54,12 +55,16 @@ FROM unnest(%b::text[], %b::text[], %b::jsonb[], %b::bytea[]) WITH ORDINALITY AS
 ORDER BY r.n
 """
 _COLUMNS = "position, topic, key, headers, value, appended_at"
+# A batch ends with the record that fills it, so large values do not add up to more than the memory holds.
 _FETCH = f"""
-SELECT l.* FROM unnest(%s::text[], %s::bigint[]) AS s (topic, after)
-CROSS JOIN LATERAL (
-    SELECT {_COLUMNS} FROM log WHERE log.topic = s.topic AND log.position > s.after
-    ORDER BY log.position LIMIT {BATCH}
-) AS l ORDER BY l.position LIMIT {BATCH}
+SELECT {_COLUMNS} FROM (
+    SELECT l.*, sum(octet_length(l.value)) OVER (ORDER BY l.position) - octet_length(l.value) AS bytes_before
+    FROM unnest(%s::text[], %s::bigint[]) AS s (topic, after)
+    CROSS JOIN LATERAL (
+        SELECT {_COLUMNS} FROM log WHERE log.topic = s.topic AND log.position > s.after
+        ORDER BY log.position LIMIT {BATCH}
+    ) AS l ORDER BY l.position LIMIT {BATCH}
+) AS batch WHERE bytes_before < {BATCH_BYTES} ORDER BY position
 """  # noqa: S608 - constants only
 _READ = f"""
 SELECT {_COLUMNS} FROM log

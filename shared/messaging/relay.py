@@ -27,20 +27,25 @@ log = logging.getLogger(__name__)
 
 LEADER_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('outbox relay', 0))"
 BATCH = 500
+BATCH_BYTES = 16 * 2**20
 
-# A key whose earlier fact waits (backing off, or parked) waits as a whole.
+# A key of which one fact waits (backing off, or parked) waits as a whole. The waiting keys are found once, through
+# an index of their own, so the rest is read in order and no further than the batch goes.
 _PENDING = """
-WITH waiting AS (
-    SELECT topic, partition_key, min(seq) AS seq FROM outbox
-    WHERE published_at IS NULL AND (parked_at IS NOT NULL OR next_attempt_at > clock_timestamp())
-    GROUP BY topic, partition_key
-)
-SELECT o.seq, o.event_id, o.topic, o.partition_key, o.headers, o.payload, o.attempts
-FROM outbox o
-WHERE o.published_at IS NULL AND o.parked_at IS NULL
-  AND NOT EXISTS (SELECT FROM waiting w
-                  WHERE w.topic = o.topic AND w.partition_key = o.partition_key AND w.seq <= o.seq)
-ORDER BY o.seq LIMIT %s
+SELECT seq, event_id, topic, partition_key, headers, payload, attempts
+FROM (
+    SELECT o.*, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS bytes_before
+    FROM (
+        SELECT seq, event_id, topic, partition_key, headers, payload, attempts FROM outbox
+        WHERE published_at IS NULL AND parked_at IS NULL
+          AND topic || ' ' || partition_key <> ALL (ARRAY(
+              SELECT DISTINCT topic || ' ' || partition_key FROM outbox
+              WHERE published_at IS NULL AND (parked_at IS NOT NULL OR next_attempt_at IS NOT NULL)
+                AND (parked_at IS NOT NULL OR next_attempt_at > clock_timestamp())))
+        ORDER BY seq LIMIT %s
+    ) AS o
+) AS batch
+WHERE bytes_before < %s ORDER BY seq
 """
 _MARK = "UPDATE outbox SET published_at = clock_timestamp(), last_error = NULL WHERE seq = ANY(%s)"
 _BACK_OFF = """
@@ -72,13 +77,13 @@ class Relay(Loop):
             metrics.relay_leads(self.leads)
             if not self.leads:
                 return False
-        rows = connection.execute(_PENDING, (BATCH,)).fetchall()
+        rows = connection.execute(_PENDING, (BATCH, BATCH_BYTES)).fetchall()
         if not rows:
             return False
         if self._publisher is None:
             self._publisher = self._open_publisher()
         self._settle(connection, rows, self._send(self._publisher, rows))
-        return len(rows) == BATCH
+        return True
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None:

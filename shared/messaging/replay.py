@@ -12,6 +12,7 @@ from datetime import datetime
 
 import psycopg
 
+from shared.db.engine import libpq_url
 from shared.kernel.clock import Clock
 from shared.messaging.ingest import Store
 from shared.messaging.transport import Transport
@@ -44,7 +45,7 @@ def replay(
     """Store what `topic` holds (from `since`, of `key`) and the consumer lacks. A dry run only counts."""
     read = missing = 0
     records = transport.read(topic, since=since, key=key)
-    with psycopg.connect(database_url, autocommit=True, application_name="replay") as connection:
+    with psycopg.connect(libpq_url(database_url), autocommit=True, application_name="replay") as connection:
         while batch := list(itertools.islice(records, BATCH)):
             with connection.transaction(force_rollback=dry_run):
                 missing += store.store(connection, batch, clock.now()).new

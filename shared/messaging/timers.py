@@ -6,13 +6,14 @@ timer no longer applies.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from shared.db.unit_of_work import UnitOfWork
 
 __all__ = ["Timer", "TimerHandler", "Timers", "fire_due"]
+
+log = logging.getLogger(__name__)
 
 BATCH = 100
 
@@ -89,7 +92,7 @@ class Timers:
 def fire_due(
     open_unit_of_work: Callable[[], UnitOfWork], handlers: Mapping[str, TimerHandler], clock: Clock
 ) -> int:
-    """Fire what is due, each timer in its own transaction; how many were due.
+    """Fire what is due, each timer in its own transaction; how many were fired or tried.
 
     A handler that fails leaves its timer pending: it is tried again with growing pauses.
     """
@@ -98,42 +101,47 @@ def fire_due(
     due = (
         select(TIMERS)
         .where(
-            t.state == "pending", t.due_at <= now, (t.next_attempt_at.is_(None)) | (t.next_attempt_at <= now)
+            t.state == "pending", t.due_at <= now, or_(t.next_attempt_at.is_(None), t.next_attempt_at <= now)
         )
         .order_by(t.due_at, t.id)
     )
     with open_unit_of_work() as uow:
         ids = [row.id for row in uow.session.execute(due.limit(BATCH))]
-    for timer_id in ids:
-        _fire(open_unit_of_work(), handlers, timer_id, due, clock)
-    return len(ids)
+    return sum(_fire(open_unit_of_work(), handlers, due.where(t.id == timer_id), clock) for timer_id in ids)
 
 
-def _fire(
-    uow: UnitOfWork, handlers: Mapping[str, TimerHandler], timer_id: uuid.UUID, due: Any, clock: Clock
-) -> None:
+def _fire(uow: UnitOfWork, handlers: Mapping[str, TimerHandler], due: Select[Any], clock: Clock) -> bool:
     now = clock.now()
     with uow:
-        row = uow.session.execute(
-            due.where(TIMERS.c.id == timer_id).with_for_update(skip_locked=True)
-        ).first()
+        row = uow.session.execute(due.with_for_update(skip_locked=True)).first()
         if row is None:  # another process has it, or it was cancelled or moved meanwhile
-            return
+            return False
         timer = Timer(
             row.id, row.owner_type, row.owner_id, row.kind, row.due_at, row.payload, row.correlation_id
         )
-        this = update(TIMERS).where(TIMERS.c.id == timer_id)
+        this = update(TIMERS).where(TIMERS.c.id == timer.id)
         cause = Cause(timer.correlation_id, "system:timers", timer.kind, causation_id=f"timer:{timer.id}")
         try:
             with uow.savepoint(), caused_by(cause):
+                # Before the handler: it may set the same timer again, which is then another one.
+                uow.session.execute(this.values(state="fired", fired_at=now))
                 handlers[timer.kind](timer, uow)
-        except Exception as error:
-            uow.session.execute(
-                this.values(
-                    attempts=row.attempts + 1,
-                    next_attempt_at=next_attempt(row.attempts + 1, now, final=False),
-                    last_error=f"{type(error).__name__}: {error}"[:2000],
-                )
+                uow.flush()
+        except Exception as error:  # whatever a handler raises must not lose the timer
+            reason = f"{type(error).__name__}: {error}"[:2000].replace("\0", "\\0")
+            again = next_attempt(row.attempts + 1, now, final=False)
+            log.warning(
+                "a timer could not be fired",
+                extra={
+                    "timer_id": str(timer.id),
+                    "kind": timer.kind,
+                    "owner": f"{timer.owner_type}:{timer.owner_id}",
+                    "again_at": again,
+                    "error": reason,
+                },
+                exc_info=error,
             )
-        else:
-            uow.session.execute(this.values(state="fired", fired_at=now))
+            uow.session.execute(
+                this.values(attempts=row.attempts + 1, next_attempt_at=again, last_error=reason)
+            )
+    return True

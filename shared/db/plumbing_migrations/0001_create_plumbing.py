@@ -28,6 +28,8 @@ CREATE TABLE outbox (
         UNIQUE (aggregate_type, aggregate_id, aggregate_version)
 );
 CREATE INDEX ix_outbox_pending ON outbox (seq) WHERE published_at IS NULL;
+CREATE INDEX ix_outbox_waiting ON outbox (seq)
+    WHERE published_at IS NULL AND (parked_at IS NOT NULL OR next_attempt_at IS NOT NULL);
 CREATE INDEX ix_outbox_occurred_at ON outbox USING brin (occurred_at);
 CREATE INDEX ix_outbox_correlation_id ON outbox (correlation_id);
 """
