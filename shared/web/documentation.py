@@ -18,7 +18,7 @@ from flask_smorest.utils import prepare_response
 from shared.service import Runtime, Service
 from shared.web import fields
 from shared.web.problems import page
-from shared.web.schema import Schema
+from shared.web.schema import OpenSchema, Schema
 
 __all__ = ["Api", "blueprint", "document", "openapi_document"]
 
@@ -41,8 +41,8 @@ class FieldProblem(Schema):
     detail = fields.String(required=True)
 
 
-class Problem(Schema):
-    """RFC 9457 problem document."""
+class Problem(OpenSchema):
+    """RFC 9457 problem document; a kind of problem may say more than this."""
 
     type = fields.String(
         required=True, metadata={"format": "uri-reference", "description": "The documented kind."}

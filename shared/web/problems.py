@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 import orjson
 import psycopg.errors
@@ -234,7 +235,7 @@ def problem_response(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": request.path.replace("\x00", "%00"),
+        "instance": quote(request.path),
         "trace_id": _trace_id(),
         **(extra or {}),
     }

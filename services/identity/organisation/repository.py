@@ -20,7 +20,7 @@ class Organisations(Repository[Organisation]):
         """The company. Raises NotFound before the first run."""
         found = self.if_founded()
         if found is None:
-            raise NotFound("The installation has not been set up: run first-run.")
+            raise NotFound("The installation has not been set up: run migrate.")
         return found
 
     def if_founded(self) -> Organisation | None:

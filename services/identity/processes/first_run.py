@@ -1,6 +1,6 @@
 """The first run of an installation: roles, a signing key, the company, an administrator, and his API client.
 
-It is run after every migration: what is there stays, and built-in roles get what this version gives them.
+Every `migrate` ends with it: what is there stays, and built-in roles get what this version gives them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from contextlib import closing
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import text
 
@@ -26,10 +27,10 @@ from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import Cause, caused_by
 from shared.kernel.errors import Conflict
 from shared.kernel.ids import new_id
-from shared.service import Runtime, Service
+from shared.service import Runtime
 from shared.web.tokens import SUITE_AUDIENCE
 
-__all__ = ["BoundClientInProduction", "FirstRun", "NoAdministrator", "first_run", "first_run_from", "first_run_of"]
+__all__ = ["BoundClientInProduction", "FirstRun", "NoAdministrator", "first_run", "first_run_of"]
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('first run', 0))")
 
@@ -57,30 +58,9 @@ class FirstRun:
     is_new: bool
 
 
-def first_run_from(
-    settings: IdentitySettings,
-    service: Service,
-    *,
-    client_id: str | None = None,
-    client_secret: str | None = None,
-) -> FirstRun:
-    """Run it on the database of `settings`; the client's name and secret come from there unless given.
-
-    Raises what `first_run` raises.
-    """
-    runtime = Runtime.start(service, settings, role="first run")
-    with closing(runtime.database):
-        return first_run(
-            runtime,
-            client_id=client_id or settings.admin_client_id,
-            client_secret=client_secret or settings.admin_client_secret,
-        )
-
-
 def first_run_of(runtime: Runtime) -> None:
     """Run it with the client that the settings name. Raises what `first_run` raises."""
-    settings = runtime.settings
-    assert isinstance(settings, IdentitySettings)
+    settings = cast("IdentitySettings", runtime.settings)
     first_run(runtime, client_id=settings.admin_client_id, client_secret=settings.admin_client_secret)
 
 

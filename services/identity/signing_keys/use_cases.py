@@ -33,7 +33,7 @@ class KeyRing:
         """The key to sign with now. Raises NoSigningKey, KeyUnreadable."""
         key = SigningKeys(session).newest()
         if key is None:
-            raise NoSigningKey("The installation has not been set up: run first-run.")
+            raise NoSigningKey("The installation has not been set up: run migrate.")
         if key.kid not in self._opened:
             self._opened[key.kid] = key.open(self._secret)
         return self._opened[key.kid]
