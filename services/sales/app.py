@@ -7,6 +7,7 @@ from flask import Flask
 from services.sales.accounts.routes import blueprint as accounts
 from services.sales.activities.routes import blueprint as activities
 from services.sales.contacts.routes import blueprint as contacts
+from services.sales.imports.routes import blueprint as imports
 from services.sales.leads.routes import blueprint as leads
 from services.sales.opportunities.routes import blueprint as opportunities
 from services.sales.orders.routes import blueprint as orders
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     quotes,
     quote_links,
     orders,
+    imports,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
 from sqlalchemy import literal, select
 
@@ -20,6 +21,13 @@ class Accounts(Repository[Account]):
     def with_external_id(self, external_id: str) -> Account | None:
         """The account that an import knows as `external_id`."""
         return self.session.scalar(select(Account).where(Account.external_id == external_id))
+
+    def by_external_ids(self, external_ids: Iterable[str | None]) -> dict[str, Account]:
+        """The accounts that an import knows by these names; names that nobody has are left out."""
+        found = self.session.scalars(
+            select(Account).where(Account.external_id.in_(set(external_ids) - {None}))
+        )
+        return {account.external_id: account for account in found if account.external_id is not None}
 
     def ancestors(self, account_id: uuid.UUID) -> list[uuid.UUID]:
         """The account itself, its parent, and so on up; at most one more than a hierarchy may be deep."""

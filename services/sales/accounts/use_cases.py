@@ -14,7 +14,7 @@ from services.sales.accounts.repository import Accounts
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.errors import Retriable
 
-__all__ = ["AccountUnknown", "create_account", "edit_account", "link_account_to_erp"]
+__all__ = ["AccountUnknown", "check_parent", "create_account", "edit_account", "link_account_to_erp"]
 
 
 class AccountUnknown(Retriable):
@@ -32,7 +32,7 @@ def create_account(values: Mapping[str, Any], uow: UnitOfWork) -> Account:
         if external_id is not None and accounts.with_external_id(external_id) is not None:
             raise AccountExists(f"An account with the external id {external_id} exists. Edit that one.")
         if values.get("parent_id") is not None:
-            _check_parent(accounts, None, values["parent_id"])
+            check_parent(accounts, None, values["parent_id"])
         return accounts.add(Account.create(values, origin="user", now=uow.clock.now()))
 
 
@@ -49,7 +49,7 @@ def edit_account(
         accounts = Accounts(uow.session)
         account = accounts.get(account_id, expected_version=expected_version, where=where)
         if changes.get("parent_id") is not None:
-            _check_parent(accounts, account_id, changes["parent_id"])
+            check_parent(accounts, account_id, changes["parent_id"])
         account.edit(changes, origin="user", now=uow.clock.now())
         return account
 
@@ -63,7 +63,8 @@ def link_account_to_erp(account_id: uuid.UUID, number: str, uow: UnitOfWork) -> 
         account.link_erp(number, uow.clock.now())
 
 
-def _check_parent(accounts: Accounts, account_id: uuid.UUID | None, parent_id: uuid.UUID) -> None:
+def check_parent(accounts: Accounts, account_id: uuid.UUID | None, parent_id: uuid.UUID) -> None:
+    """Whether the account may hang below that parent. Raises NotFound, AccountNotLive, ParentRing."""
     accounts.get(parent_id).require_live()
     chain = accounts.ancestors(parent_id)
     if account_id in chain:

@@ -138,7 +138,7 @@ def _as_customer(account: Account) -> dict[str, Any]:
 
 def _address(account: Account, kind: str) -> dict[str, Any]:
     address = account.address(kind)
-    if address is None:
+    if address is None or not address["lines"]:
         raise AddressNeeded(f"{account.name} has no address. Add one: the ERP has to know where to deliver.")
     return {key: address.get(key) for key in ("lines", "locality", "region", "postal_code", "country")}
 

@@ -23,6 +23,16 @@ class Products(Repository[Product]):
         """The product with this SKU."""
         return self.session.scalar(select(Product).where(Product.sku == sku))
 
+    def by_external_ids(self, external_ids: Iterable[str]) -> dict[str, Product]:
+        """The products that an import knows by these names; names that nobody has are left out."""
+        found = self.session.scalars(select(Product).where(Product.external_id.in_(set(external_ids))))
+        return {product.external_id: product for product in found if product.external_id is not None}
+
+    def by_skus(self, skus: Iterable[str | None]) -> dict[str, Product]:
+        """Products by SKU; those that do not exist are left out."""
+        found = self.session.scalars(select(Product).where(Product.sku.in_(set(skus) - {None})))
+        return {product.sku: product for product in found}
+
     def by_ids(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Product]:
         """Products by id. Raises NotFound naming the first that is missing."""
         wanted = set(ids)
