@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from shared.db.migrations import migrate as run_migrations
+from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import Cause, caused_by
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id
-from shared.messaging import dead_letters, outbox
+from shared.messaging import commands, dead_letters, outbox, replay
 from shared.messaging.bus_process import BusProcess, open_transport
-from shared.messaging.replay import replay as run_replay
+from shared.messaging.housekeeping import verify_audit
+from shared.messaging.transport import BusUnavailable
 from shared.observability.logs import configure_logging
 from shared.observability.traces import configure_tracing
 from shared.service import Runtime, Service
@@ -40,8 +44,11 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (SettingsError, DomainError) as error:
+    except (SettingsError, DomainError, BusUnavailable) as error:
         click.echo(str(error), err=True)
+        sys.exit(2)
+    except OperationalError as error:
+        click.echo(f"The database cannot be used: {error.orig}", err=True)
         sys.exit(2)
 
 
@@ -69,7 +76,11 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
 
 def _text(value: Any) -> str:
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes | memoryview) else str(value)
+    return (
+        bytes(value).decode(errors="backslashreplace")
+        if isinstance(value, bytes | memoryview)
+        else str(value)
+    )
 
 
 @cli.command()
@@ -104,7 +115,9 @@ def migrate(service: Service) -> None:
 
 
 @cli.command()
-@click.option("--output", type=click.Path(path_type=Path), help="Write here instead of docs/openapi/<name>.json.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Write here instead of docs/openapi/<name>.json."
+)
 @click.pass_obj
 def openapi(service: Service, output: Path | None) -> None:
     """Write the OpenAPI document; needs no database."""
@@ -124,8 +137,8 @@ def dlq() -> None:
 @click.pass_obj
 def dlq_list(service: Service) -> None:
     """One line of JSON a letter, oldest first."""
-    with _runtime(service, "cli").database.session() as session:
-        _show(dead_letters.list_dead_letters(session, service.group))
+    with _operating(service, "dlq.list") as (_, uow):
+        _show(dead_letters.list_dead_letters(uow.session, service.group))
 
 
 @dlq.command("show")
@@ -134,19 +147,20 @@ def dlq_list(service: Service) -> None:
 @click.pass_obj
 def dlq_show(service: Service, source: str, event_id: str) -> None:
     """A letter with its headers and payload."""
-    with _runtime(service, "cli").database.session() as session:
-        _show([dead_letters.get_dead_letter(session, service.group, source, event_id)])
+    with _operating(service, "dlq.show") as (_, uow):
+        _show([dead_letters.get_dead_letter(uow.session, service.group, source, event_id)])
 
 
 @dlq.command("export")
 @click.pass_obj
 def dlq_export(service: Service) -> None:
     """All letters with headers and payloads, a line of JSON each."""
-    with _runtime(service, "cli").database.session() as session:
-        for letter in dead_letters.list_dead_letters(session, service.group, limit=100_000):
-            _show(
-                [dead_letters.get_dead_letter(session, service.group, letter["source"], letter["event_id"])]
+    with _operating(service, "dlq.export") as (_, uow):
+        for letter in dead_letters.list_dead_letters(uow.session, service.group, limit=100_000):
+            whole = dead_letters.get_dead_letter(
+                uow.session, service.group, letter["source"], letter["event_id"]
             )
+            _show([whole])
 
 
 @dlq.command("retry")
@@ -155,9 +169,8 @@ def dlq_export(service: Service) -> None:
 @click.pass_obj
 def dlq_retry(service: Service, source: str, event_id: str) -> None:
     """Apply a letter again."""
-    runtime = _runtime(service, "cli")
-    with runtime.database.session() as session, session.begin(), _operator("dlq.retry"):
-        dead_letters.retry(session, runtime.clock, service.group, source, event_id)
+    with _operating(service, "dlq.retry") as (_, uow):
+        dead_letters.retry(uow.session, uow.clock, service.group, source, event_id)
 
 
 @dlq.command("skip")
@@ -167,9 +180,8 @@ def dlq_retry(service: Service, source: str, event_id: str) -> None:
 @click.pass_obj
 def dlq_skip(service: Service, source: str, event_id: str, reason: str) -> None:
     """Give a letter up, so that its key moves on."""
-    runtime = _runtime(service, "cli")
-    with runtime.database.session() as session, session.begin(), _operator("dlq.skip"):
-        dead_letters.skip(session, runtime.clock, service.group, source, event_id, reason)
+    with _operating(service, "dlq.skip") as (_, uow):
+        dead_letters.skip(uow.session, uow.clock, service.group, source, event_id, reason)
 
 
 @cli.group("outbox")
@@ -182,8 +194,8 @@ def outbox_group() -> None:
 @click.pass_obj
 def outbox_list(service: Service, parked: bool) -> None:
     """One line of JSON a fact that has not been published, oldest first."""
-    with _runtime(service, "cli").database.session() as session:
-        _show(outbox.unpublished(session, parked=parked))
+    with _operating(service, "outbox.list") as (_, uow):
+        _show(outbox.unpublished(uow.session, parked=parked))
 
 
 @outbox_group.command("resend")
@@ -191,13 +203,45 @@ def outbox_list(service: Service, parked: bool) -> None:
 @click.pass_obj
 def outbox_resend(service: Service, event_id: uuid.UUID) -> None:
     """Send a fact again under its own id."""
-    with _runtime(service, "cli").database.session() as session, session.begin(), _operator("outbox.resend"):
-        outbox.resend(session, event_id)
+    with _operating(service, "outbox.resend") as (_, uow):
+        outbox.resend(uow.session, event_id)
+
+
+@cli.group("commands")
+def commands_group() -> None:
+    """Calls that act on the world outside."""
+
+
+@commands_group.command("list")
+@click.pass_obj
+def commands_list(service: Service) -> None:
+    """One line of JSON a call that is not done, those in doubt and those that failed included."""
+    with _operating(service, "commands.list") as (_, uow):
+        _show(commands.list_open(uow.session))
+
+
+@commands_group.command("retry")
+@click.argument("command_id", type=click.UUID)
+@click.pass_obj
+def commands_retry(service: Service, command_id: uuid.UUID) -> None:
+    """Make a call again that failed or is in doubt: you have found out that it had no effect."""
+    with _operating(service, "commands.retry") as (_, uow):
+        commands.retry(uow, command_id)
+
+
+@commands_group.command("give-up")
+@click.argument("command_id", type=click.UUID)
+@click.option("--reason", required=True)
+@click.pass_obj
+def commands_give_up(service: Service, command_id: uuid.UUID, reason: str) -> None:
+    """Close a call that is in doubt as failed, so that its key moves on."""
+    with _operating(service, "commands.give_up") as (runtime, uow):
+        commands.give_up(uow, service.commands(runtime), command_id, reason)
 
 
 @cli.command("replay")
 @click.option("--topic", required=True)
-@click.option("--from-time", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"]))
+@click.option("--from-time", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"]), help="UTC by default.")
 @click.option("--key")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.pass_obj
@@ -205,19 +249,46 @@ def replay_command(
     service: Service, topic: str, from_time: datetime | None, key: str | None, dry_run: bool
 ) -> None:
     """Bring facts back from the broker that this service's inbox lacks."""
-    settings = _settings(service)
-    result = run_replay(
-        open_transport(settings),
-        settings.database_url,
-        service.arrivals(),
-        _runtime(service, "cli").clock,
-        topic=topic,
-        since=from_time.astimezone() if from_time else None,
-        key=key,
-        dry_run=dry_run,
+    since = from_time if from_time is None or from_time.tzinfo else from_time.replace(tzinfo=UTC)
+    with _operating(service, "bus.replay") as (runtime, uow):
+        result = replay.replay(
+            open_transport(runtime.settings),
+            runtime.settings.database_url,
+            service.arrivals(),
+            runtime.clock,
+            topic=topic,
+            since=since,
+            key=key,
+            dry_run=dry_run,
+        )
+        replay.note(uow, topic, result)
+    click.echo(
+        f"{result.read} read, {result.missing} were missing{' (dry run)' if dry_run else ', now stored'}"
     )
-    click.echo(f"{result.read} read, {result.missing} were missing{' (dry run)' if dry_run else ', now stored'}")
 
 
-def _operator(action: str) -> Any:
-    return caused_by(Cause(new_id(), "system:command-line", action))
+@cli.group("audit")
+def audit_group() -> None:
+    """The log of who did what."""
+
+
+@audit_group.command("verify")
+@click.pass_obj
+def audit_verify(service: Service) -> None:
+    """Walk the chain of hashes; ends with 1 where an entry was altered or taken out."""
+    with _operating(service, "audit.verify") as (runtime, _):
+        broken_at = verify_audit(runtime.database)
+    if broken_at is not None:
+        raise click.ClickException(f"The audit log does not fit from entry {broken_at} on.")
+    click.echo("The audit log is whole.")
+
+
+@contextmanager
+def _operating(service: Service, action: str) -> Iterator[tuple[Runtime, UnitOfWork]]:
+    """A unit of work of the person at the command line."""
+    runtime = _runtime(service, "cli")
+    try:
+        with caused_by(Cause(new_id(), "system:command-line", action)), runtime.unit_of_work() as uow:
+            yield runtime, uow
+    finally:
+        runtime.database.close()

@@ -7,17 +7,24 @@ Replayed facts keep their ids: what the inbox knows already changes nothing, wha
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import psycopg
+from sqlalchemy import insert
 
 from shared.db.engine import libpq_url
+from shared.db.plumbing import AUDIT_ENTRIES
+from shared.kernel.cause import current_cause
 from shared.kernel.clock import Clock
 from shared.messaging.ingest import Store
 from shared.messaging.transport import Transport
 
-__all__ = ["ReplayResult", "replay"]
+if TYPE_CHECKING:
+    from shared.db.unit_of_work import UnitOfWork
+
+__all__ = ["ReplayResult", "note", "replay"]
 
 BATCH = 500
 
@@ -51,3 +58,16 @@ def replay(
                 missing += store.store(connection, batch, clock.now()).new
             read += len(batch)
     return ReplayResult(read, missing, dry_run)
+
+
+def note(uow: UnitOfWork, topic: str, result: ReplayResult) -> None:
+    """Say in the audit log who had `topic` replayed, and what came of it."""
+    uow.session.execute(
+        insert(AUDIT_ENTRIES).values(
+            at=uow.clock.now(),
+            actor=current_cause().actor_id,
+            action="bus.replay",
+            object=f"topic:{topic}",
+            details=asdict(result),
+        )
+    )

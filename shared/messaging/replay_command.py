@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from shared.db.plumbing import OUTSIDE_COMMANDS
 from shared.messaging.commands import Command
-from shared.messaging.replay import ReplayResult, replay
+from shared.messaging.replay import ReplayResult, note, replay
 
 if TYPE_CHECKING:
     from shared.db.unit_of_work import UnitOfWork
@@ -55,6 +55,7 @@ class ReplayCall:
 
     def record(self, command: Command, result: ReplayResult, uow: UnitOfWork) -> None:
         """Keep the counts beside the request."""
+        note(uow, command.payload["topic"], result)
         uow.session.execute(
             update(OUTSIDE_COMMANDS)
             .where(OUTSIDE_COMMANDS.c.id == command.id)
