@@ -14,7 +14,6 @@ from werkzeug.test import TestResponse
 
 from services.erp.wiring import SERVICE
 from shared.contracts.policy import Policy
-from shared.db.plumbing import OUTSIDE_COMMANDS
 from shared.kernel.clock import FixedClock
 from shared.kernel.ids import new_id
 from shared.kernel.money import Money
@@ -171,16 +170,6 @@ class Connector:
             self.call()
             self.let_erp_work()
             self.follow()
-
-    def die_in_the_call(self) -> None:
-        """Kill the worker between the call and the record of it: the command stays at work until its lease ends."""
-        connection = self.service.runtime.database.engine.connect()
-        with connection, connection.begin():
-            connection.execute(
-                OUTSIDE_COMMANDS.update()
-                .where(OUTSIDE_COMMANDS.c.state == "queued")
-                .values(state="running", attempts=1, lease_until=self.clock.now() + timedelta(seconds=60))
-            )
 
     def link(self, order_id: str) -> Any:
         return self.get(f"/v1/links/{order_id}")

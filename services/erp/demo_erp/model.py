@@ -130,8 +130,7 @@ class DemoDocument(Base):
     @classmethod
     def quote(cls, order: Mapping[str, Any], customer: DemoCustomer, effects: Effects, now: datetime) -> Self:
         """A quotation from a request. Raises DemoRefusal."""
-        if "reject" in effects:
-            raise DemoRefusal(effects["reject"]["code"], effects["reject"]["text"])
+        _refuse_if_told(effects)
         try:
             net, tax, gross = reckon(order["lines"], order["currency"], per_line="round_per_line" in effects)
         except ValueError as error:
@@ -178,8 +177,7 @@ class DemoDocument(Base):
             return
         if self.state == CANCELLED:
             raise DemoRefusal("cancelled", f"{self.number} is cancelled")
-        if "reject" in effects:
-            raise DemoRefusal(effects["reject"]["code"], effects["reject"]["text"])
+        _refuse_if_told(effects)
         partial = effects.get("partial")
         chosen = None if partial is None else partial.get("sku") or self.lines[0]["sku"]
         self.lines = [
@@ -194,10 +192,11 @@ class DemoDocument(Base):
         self._changed(now)
         self.next_at = now + step if any(self._promised(rounds=2).values()) else None
 
-    def cancel(self, now: datetime) -> None:
+    def cancel(self, effects: Effects, now: datetime) -> None:
         """End it; what was shipped or invoiced cannot be undone. Raises DemoRefusal."""
         if self.state == CANCELLED:
             return
+        _refuse_if_told(effects)
         if self.shipments:
             raise DemoRefusal(
                 "already_shipped", f"{self.number} was shipped on {self.shipments[0]['shipped_at'][:10]}"
@@ -287,6 +286,11 @@ class DemoDocument(Base):
     def _changed(self, now: datetime) -> None:
         self.revision += 1
         self.changed_at = now
+
+
+def _refuse_if_told(effects: Effects) -> None:
+    if "reject" in effects:
+        raise DemoRefusal(effects["reject"]["code"], effects["reject"]["text"])
 
 
 def _decided(line: Mapping[str, Any], partial: Mapping[str, Any] | None) -> dict[str, Any]:

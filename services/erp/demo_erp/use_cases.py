@@ -120,7 +120,7 @@ def decide_document(
         if step == "confirm":
             document.confirm(effects, pause, uow.clock.now())
         else:
-            document.cancel(uow.clock.now())
+            document.cancel(effects, uow.clock.now())
         if document.revision != before:
             _tell(document, tables)
         return document.snapshot()

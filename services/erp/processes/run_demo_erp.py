@@ -6,9 +6,10 @@ waiting, or gets a 500, cannot know whether the commit happened.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,7 +24,6 @@ from shared.messaging.loop import Loop
 
 __all__ = ["DemoErpServer", "DemoErpWork"]
 
-THREADS = 4
 WORK_SECONDS = 0.1
 
 
@@ -37,13 +37,22 @@ class DemoErpServer:
         self._open = open_unit_of_work
         self._request_seconds = request_seconds
         self._step = step
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="demo erp")
 
     def __call__(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Answer a request. Raises ConnectionRefusedError while the ERP is down, TimeoutError when it is slow."""
         if use_cases.is_down(self._open()):
             raise ConnectionRefusedError("The demo ERP is down")
-        return self._threads.submit(self._answer, method, path, body).result(timeout=self._request_seconds)
+        answer: Future[tuple[int, bytes]] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(self._answer(method, path, body))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        # A thread of its own goes on when the caller has stopped waiting, and ends with the process.
+        threading.Thread(target=work, name="demo erp request", daemon=True).start()
+        return answer.result(timeout=self._request_seconds)
 
     def _answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         address = urlsplit(path)
