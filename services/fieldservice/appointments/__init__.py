@@ -1,0 +1,1 @@
+"""Appointments: who comes when, and what became of the visit."""

@@ -1,0 +1,1 @@
+"""What spans two slices, one file a process."""

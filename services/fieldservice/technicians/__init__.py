@@ -1,0 +1,1 @@
+"""Technicians: who goes to customers, with which skills."""
