@@ -1,0 +1,1 @@
+"""Forms: the doors on web pages through which leads come in."""

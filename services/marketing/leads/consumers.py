@@ -1,0 +1,36 @@
+"""What sales and identity tell us that concerns leads."""
+
+from __future__ import annotations
+
+from services.marketing.leads.schemas import AcceptedLead, LeavingUser, ReturnedLead
+from services.marketing.processes import lead_handover
+from shared.db.unit_of_work import UnitOfWork
+from shared.messaging.consumers import handles
+from shared.messaging.envelope import Fact
+
+__all__ = ["HANDLERS"]
+
+
+@handles("crm.sales.lead.accepted.v1", reads=AcceptedLead)
+def convert_lead_when_sales_accepted(fact: Fact, uow: UnitOfWork) -> None:
+    """Sales took the lead over."""
+    lead_handover.convert_lead(uow=uow, **fact.data)
+
+
+@handles("crm.sales.lead.returned.v1", reads=ReturnedLead)
+def recycle_lead_when_sales_returned(fact: Fact, uow: UnitOfWork) -> None:
+    """Sales gave the lead back, with a reason."""
+    lead_handover.take_back_lead(uow=uow, **fact.data)
+
+
+@handles("crm.identity.user.deactivated.v1", reads=LeavingUser)
+def pass_leads_on_when_user_deactivated(fact: Fact, uow: UnitOfWork) -> None:
+    """Somebody left: others answer for his leads."""
+    lead_handover.pass_on_leads_of(fact.data["user_id"], uow)
+
+
+HANDLERS = (
+    convert_lead_when_sales_accepted,
+    recycle_lead_when_sales_returned,
+    pass_leads_on_when_user_deactivated,
+)

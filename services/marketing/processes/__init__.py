@@ -1,0 +1,1 @@
+"""What spans two slices, or marketing and sales."""

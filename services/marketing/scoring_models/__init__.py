@@ -1,0 +1,1 @@
+"""Scoring models: weights, criteria and thresholds by which leads are scored, a version at a time."""
