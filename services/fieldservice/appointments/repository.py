@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from services.fieldservice.appointments.model import Appointment, Assignee
 from shared.db.repository import Repository
 
-__all__ = ["Appointments"]
+__all__ = ["Appointments", "Blocking"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """An appointment that stands in the way of another."""
+
+    appointment_id: uuid.UUID
+    technician_id: uuid.UUID
+    work_order_number: str
+    start_at: datetime
+    end_at: datetime
 
 
 class Appointments(Repository[Appointment]):
@@ -27,17 +38,17 @@ class Appointments(Repository[Appointment]):
 
     def overlapping(
         self, technician_nos: Collection[int], start_at: datetime, end_at: datetime, but: uuid.UUID
-    ) -> Row[Any] | None:
+    ) -> Blocking | None:
         """The first live appointment, other than `but`, that one of the technicians has between the two instants."""
         busy = func.tstzrange(start_at, end_at)
         return self._first(Assignee.technician_no.in_(technician_nos), Assignee.busy.op("&&")(busy), but=but)
 
-    def underway(self, technician_nos: Collection[int], but: uuid.UUID) -> Row[Any] | None:
+    def underway(self, technician_nos: Collection[int], but: uuid.UUID) -> Blocking | None:
         """The appointment, other than `but`, that one of the technicians drives to or works at."""
         return self._first(Assignee.technician_no.in_(technician_nos), Assignee.underway.is_(True), but=but)
 
-    def _first(self, *where: ColumnElement[bool], but: uuid.UUID) -> Row[Any] | None:
-        found: Row[Any] | None = self.session.execute(
+    def _first(self, *where: ColumnElement[bool], but: uuid.UUID) -> Blocking | None:
+        found = self.session.execute(
             select(
                 Assignee.appointment_id,
                 Assignee.technician_id,
@@ -50,4 +61,4 @@ class Appointments(Repository[Appointment]):
             .order_by(Appointment.start_at)
             .limit(1)
         ).first()
-        return found
+        return Blocking(*found) if found is not None else None

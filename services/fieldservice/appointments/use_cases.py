@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.errors import ExclusionViolation, UniqueViolation
-from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from services.fieldservice.appointments.errors import TechnicianBusy, TechnicianUnderway
 from services.fieldservice.appointments.model import Reporter
-from services.fieldservice.appointments.repository import Appointments
+from services.fieldservice.appointments.repository import Appointments, Blocking
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import current_cause
 from shared.kernel.errors import Unavailable
@@ -61,13 +60,13 @@ def occupying(
         raise
 
 
-def _still_there(blocking: Row[Any] | None) -> Row[Any]:
+def _still_there(blocking: Blocking | None) -> Blocking:
     if blocking is None:
         raise Unavailable("What stood in the way has gone at this moment. Repeat your change.", retry_after=1)
     return blocking
 
 
-def _named(other: Row[Any]) -> dict[str, Any]:
+def _named(other: Blocking) -> dict[str, Any]:
     return {
         "blocking_appointment_id": str(other.appointment_id),
         "technician_id": str(other.technician_id),
