@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -63,6 +64,17 @@ class SuiteClient:
         """Create, or ask for something to be done."""
         return self._ask("POST", service, path, json=body, headers=headers)
 
+    def post_lines(self, service: str, path: str, lines: bytes) -> list[dict[str, Any]]:
+        """Send NDJSON and read NDJSON. No Idempotency-Key: imports are idempotent by themselves."""
+        answer = self._http.post(
+            f"{self._suite.url(service)}{path}",
+            content=lines,
+            headers={"Authorization": f"Bearer {self._bearer()}", "Content-Type": "application/x-ndjson"},
+        )
+        if not answer.is_success:
+            raise LocalProblem(f"POST {path}: {answer.status_code} {answer.text[:500]}")
+        return [json.loads(line) for line in answer.text.splitlines()]
+
     def change(self, service: str, before: Mapping[str, Any], verb: str, **body: Any) -> Answer:
         """Carry out a verb on the record `before` (an answer or an item of a list) as it was read."""
         path = f"{before['_path']}/{verb}" if verb else before["_path"]
@@ -76,7 +88,9 @@ class SuiteClient:
         answer["_path"] = path
         return answer
 
-    def open_door(self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+    def open_door(
+        self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> Answer:
         """Use a public route, without a token."""
         return self._send(method, f"{self._suite.url(service)}{path}", json=body)
 

@@ -64,6 +64,12 @@ class ImportedOpportunity(_Row):
     account_external_id = fields.Text(200, load_default=None, allow_none=True)
     product_sku = fields.Text(80, load_default=None, allow_none=True)
     status = fields.Enum("open", "won", "lost", load_default="open")
+    pipeline = fields.Text(
+        80,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Name of an active pipeline; without one the default pipeline"},
+    )
     stage = fields.Text(
         40,
         load_default=None,

@@ -59,7 +59,7 @@ def _prepare(chunk: Sequence[Row], uow: UnitOfWork) -> Apply:
         deals.by_external_ids(row.external_id for row in chunk),
         Accounts(uow.session).by_external_ids(v["account_external_id"] for v in values),
         Products(uow.session).by_skus(v["product_sku"] for v in values),
-        Pipelines(uow.session).active().plan,
+        {name: Pipelines(uow.session).active(name).plan for name in {v["pipeline"] for v in values}},
         company(uow.session).today(uow.clock.now()),
     )
     return importer.apply
@@ -74,7 +74,7 @@ class _Importer:
     deals: dict[str, Opportunity]
     accounts: Mapping[str, Account]
     products: Mapping[str, Product]
-    plan: PipelinePlan
+    plans: Mapping[str | None, PipelinePlan]
     today: date
 
     def apply(self, row: Row) -> Outcome:
@@ -97,7 +97,7 @@ class _Importer:
         close_date = values["close_date"] or (values["created_on"] or self.today) + CLOSES_WITHIN
         deal = Opportunity.create(
             {**wanted, "close_date": close_date, "external_id": row.external_id},
-            self.plan,
+            self.plans[values["pipeline"]],
             created,
             base_amount=self._in_base(wanted["amount"], close_date),
             today=self.today,
@@ -129,7 +129,7 @@ class _Importer:
         stage, day = values["stage"], values["close_date"]
         moves = stage is not None and stage != deal.stage
         if moves:
-            deal.move(stage, self.plan, moment, override_reason="import")
+            deal.move(stage, self.plans[values["pipeline"]], moment, override_reason="import")
         if values["status"] == "won":
             amount = deal.amount or Money.zero(company(self.uow.session).base_currency)
             deal.win(
