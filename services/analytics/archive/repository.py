@@ -20,7 +20,7 @@ from shared.messaging.envelope import Fact, Undecodable, fact_from_record
 from shared.messaging.inbox import Stored
 from shared.messaging.transport import ReceivedRecord
 
-__all__ = ["Archive", "facts_after", "facts_of_key"]
+__all__ = ["Archive", "Arrival", "facts_after", "facts_of_key"]
 
 APPEND_LOCK = 0x63726D_617263
 """Held while rows are inserted: so positions follow commit order, and who has read up to p misses nothing."""
@@ -42,15 +42,24 @@ _COLUMNS = {
     "actor_id": "text",
     "dataclass": "text",
     "topic": "text",
-    "headers": "jsonb",
+    "headers": "bytea",
     "payload": "bytea",
     "state": "text",
     "reason": "text",
 }
+
+
+def _format(kind: str) -> str:
+    """How psycopg sends an array: as text what is text anyway, the rest in binary, because in an array of texts
+    every quote and backslash would be escaped on its way."""
+    return "s" if kind in ("text", "bigint") else "b"
+
+
+_VALUES = {"headers": "convert_from(r.headers, 'UTF8')::jsonb"}
 _STORE = f"""
 INSERT INTO archive (position, recorded_at, {", ".join(_COLUMNS)})
-SELECT nextval('archive_position'), %(now)s, {", ".join(f"r.{name}" for name in _COLUMNS)}
-FROM (SELECT * FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS.items())})
+SELECT nextval('archive_position'), %(now)s, {", ".join(_VALUES.get(name, f"r.{name}") for name in _COLUMNS)}
+FROM (SELECT * FROM unnest({", ".join(f"%({name}){_format(kind)}::{kind}[]" for name, kind in _COLUMNS.items())})
       WITH ORDINALITY AS u ({", ".join(_COLUMNS)}, n) ORDER BY n) AS r
 ON CONFLICT (event_id, source) DO NOTHING
 RETURNING topic
@@ -70,20 +79,39 @@ _OF_KEY = text(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record as it came, and the fact in it; or why there is none."""
+
+    record: ReceivedRecord
+    fact: Fact | None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, record: ReceivedRecord) -> Arrival:
+        """Decode a record."""
+        try:
+            fact = fact_from_record(record)
+            _check(fact, record)
+        except Undecodable as error:
+            return cls(record, None, str(error))
+        return cls(record, fact)
+
+
 @dataclass(frozen=True)
 class Archive:
     """The log of all facts; it is also what makes a second delivery harmless."""
 
-    def store(
-        self, connection: psycopg.Connection[Any], records: Sequence[ReceivedRecord], now: datetime
+    def append(
+        self, connection: psycopg.Connection[Any], arrivals: Sequence[Arrival], now: datetime
     ) -> Stored:
         """Append a batch inside the caller's transaction; what is there already is left alone."""
-        rows = [_row(record) for record in records]
+        rows = [_row(arrival) for arrival in arrivals]
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (APPEND_LOCK,))
         _make_room(connection, {month for row in rows if (month := month_of(row[0]))})
         columns = {name: [row[i] for row in rows] for i, name in enumerate(_COLUMNS)}
         new = connection.execute(_STORE, {"now": now, **columns}).fetchall()
-        return Stored.count(records, (topic for (topic,) in new))
+        return Stored.count([arrival.record for arrival in arrivals], (topic for (topic,) in new))
 
 
 def _make_room(connection: psycopg.Connection[Any], months: set[Month]) -> None:
@@ -98,12 +126,10 @@ def _make_room(connection: psycopg.Connection[Any], months: set[Month]) -> None:
         )
 
 
-def _row(record: ReceivedRecord) -> tuple[Any, ...]:
-    try:
-        fact = fact_from_record(record)
-        _check(fact, record)
-    except Undecodable as error:
-        return _undecodable(record, str(error))
+def _row(arrival: Arrival) -> tuple[Any, ...]:
+    record, fact = arrival.record, arrival.fact
+    if fact is None:
+        return _undecodable(record, arrival.reason or "")
     parts = fact.type.split(".")
     return (
         _id(fact.id, fact.source),
@@ -119,7 +145,7 @@ def _row(record: ReceivedRecord) -> tuple[Any, ...]:
         fact.actor_id,
         record.headers.get("ce_dataclass"),
         record.topic,
-        orjson.dumps(dict(record.headers)).decode(),
+        orjson.dumps(dict(record.headers)),
         record.value,
         "stored",
         None,
@@ -152,7 +178,7 @@ def _undecodable(record: ReceivedRecord, reason: str) -> tuple[Any, ...]:
         "undecodable",
         *nothing,
         record.topic,
-        orjson.dumps(headers).decode(),
+        orjson.dumps(headers),
         record.value,
         "undecodable",
         reason[:2000].replace("\0", "\\0"),

@@ -30,6 +30,8 @@ def shares(
     for amount in amounts:
         if amount is None or not weights:
             parts.append([])
+        elif len(weights) == 1:
+            parts.append([str(amount.amount)])
         else:
             parts.append([str(part.amount) for part in allocate(amount, list(weights.values()))])
     return list(weights), parts

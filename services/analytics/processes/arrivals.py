@@ -10,8 +10,7 @@ from typing import Any
 
 import psycopg
 
-from services.analytics.archive.repository import Archive
-from shared.messaging.envelope import Undecodable, fact_from_record
+from services.analytics.archive.repository import Archive, Arrival
 from shared.messaging.inbox import Inbox, Stored
 from shared.messaging.transport import ReceivedRecord
 
@@ -29,14 +28,13 @@ class Arrivals:
         self, connection: psycopg.Connection[Any], records: Sequence[ReceivedRecord], now: datetime
     ) -> Stored:
         """Store a batch inside the caller's transaction; the outcome is the archive's."""
-        stored = self.archive.store(connection, records, now)
-        handled = [record for record in records if self._concerns_inbox(record)]
-        if handled:
-            self.inbox.store(connection, handled, now)
+        arrivals = [Arrival.of(record) for record in records]
+        stored = self.archive.append(connection, arrivals, now)
+        waited_for = [
+            arrival.record
+            for arrival in arrivals
+            if arrival.fact is None or arrival.fact.type in self.inbox.types
+        ]
+        if waited_for:
+            self.inbox.store(connection, waited_for, now)
         return stored
-
-    def _concerns_inbox(self, record: ReceivedRecord) -> bool:
-        try:
-            return fact_from_record(record).type in self.inbox.types
-        except Undecodable:
-            return True
