@@ -15,7 +15,20 @@ from typing import Any
 from deploy.local.client import SuiteClient
 from deploy.local.suite import LocalSuite
 
-__all__ = ["seed"]
+__all__ = ["FORM", "seed"]
+
+FORM = "Ask for a demonstration"
+"""The public form that brings in leads."""
+_FORM_FIELDS = (
+    "given_name",
+    "family_name",
+    "email",
+    "phone",
+    "title",
+    "country",
+    "employee_count",
+    "product_group",
+)
 
 _TEAMS = (
     ("Sales", "sales", None),
@@ -102,7 +115,8 @@ def seed(suite: LocalSuite) -> None:
     if "identity" not in present:
         return
     _company(client)
-    people = _people(client, _teams(client))
+    teams = _teams(client)
+    people = _people(client, teams)
     if "fieldservice" in present:
         _technicians(client, people)
     if "sales" in present:
@@ -110,7 +124,7 @@ def seed(suite: LocalSuite) -> None:
         accounts = _accounts(client, people)
         _deals(client, people, accounts)
     if "marketing" in present:
-        _form(client)
+        _form(client, teams["Sales North"])
 
 
 def _company(client: SuiteClient) -> None:
@@ -262,20 +276,17 @@ def _plan(number: int, chance: random.Random, today: date) -> dict[str, Any]:
     }
 
 
-def _form(client: SuiteClient) -> None:
+def _form(client: SuiteClient, team_id: str) -> None:
     known = {form["name"] for form in client.items("marketing", "/v1/forms")}
-    if "Ask for a quote" not in known:
-        client.post("marketing", "/v1/forms", {"name": "Ask for a quote", "fields": _FORM_FIELDS})
-
-
-_FORM_FIELDS = {
-    "given_name": "given_name",
-    "family_name": "family_name",
-    "email": "email",
-    "company": "company",
-    "phone": "phone",
-    "message": "message",
-}
+    if FORM not in known:
+        names = {**dict.fromkeys(_FORM_FIELDS), "company": "company_name", "message": "interest"}
+        body = {
+            "name": FORM,
+            "fields": {name: field or name for name, field in names.items()},
+            "behaviour_type": "demo_request",
+            "owner_team_id": team_id,
+        }
+        client.post("marketing", "/v1/forms", body)
 
 
 def _together(create: Any, items: Iterable[Any]) -> list[Any]:
