@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from shared.kernel.clock import FixedClock
-from shared.service import Runtime
+from shared.service import Runtime, Service
+from shared.testing.postgres import PostgresForTests
 from tests.shared import ledger
 
 
@@ -24,3 +26,19 @@ def erp(plumbing_database: str, bus_database: str, clock: FixedClock) -> Iterato
     started = ledger.runtime(service, plumbing_database, bus_database, clock)
     yield started
     started.database.close()
+
+
+@pytest.fixture
+def start_service(
+    postgres: PostgresForTests, bus_database: str, clock: FixedClock
+) -> Iterator[Callable[[Service], Runtime]]:
+    """Starts a service on a database of its own; all of one test share a bus."""
+    with ExitStack() as stack:
+
+        def start(service: Service) -> Runtime:
+            database_url = stack.enter_context(postgres.database("plumbing"))
+            started = ledger.runtime(service, database_url, bus_database, clock)
+            stack.callback(started.database.close)
+            return started
+
+        yield start
