@@ -109,7 +109,6 @@ def test_every_shared_definition_is_used(contracts_folder: Path) -> None:
         ("support", {"crm.sales.opportunity.won.v1", "crm.sales.order.acknowledged.v1"}),
         ("fieldservice", {"crm.sales.order.submitted.v1", "crm.sales.order.rejected.v1"}),
         ("marketing", {"crm.sales.lead.accepted.v1", "crm.sales.lead.returned.v1"}),
-        ("identity", {"crm.sales.contact.changed.v1"}),
     ],
 )
 def test_the_hand_offs_between_services_are_declared(
