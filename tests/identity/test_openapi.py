@@ -39,7 +39,7 @@ def test_every_answer_is_documented(running_service: Callable[..., RunningServic
 
         @given(operation.as_strategy())
         @settings(
-            max_examples=5,
+            max_examples=2,
             deadline=None,
             derandomize=True,
             phases=[Phase.generate],
