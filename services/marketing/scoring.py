@@ -108,18 +108,16 @@ def decayed(score: float, scored_at: datetime, at: datetime, half_life_seconds: 
 
 
 def cools_at(score: float, scored_at: datetime, threshold: float, half_life_seconds: int) -> datetime | None:
-    """The instant at which a score reaches `threshold` from above, rounded up to the second; None when it is below."""
+    """The instant `t + h * log2(S / T)` at which a score fades to `threshold`; None when it is there or below."""
     if threshold <= 0 or score <= threshold:
         return None
-    seconds = half_life_seconds * math.log2(score / threshold)
-    instant = scored_at + timedelta(seconds=seconds)
-    whole = instant.replace(microsecond=0)
-    return whole if whole == instant else whole + timedelta(seconds=1)
+    return scored_at + timedelta(seconds=half_life_seconds * math.log2(score / threshold))
 
 
-def falls_below_at(score: float, scored_at: datetime, threshold: float, half_life: int) -> datetime | None:
-    """The first whole second at which the rounded score is below `threshold`."""
-    return cools_at(score, scored_at, threshold - _HALF_STEP, half_life)
+def falls_below_at(score: float, scored_at: datetime, threshold: float, half_life_seconds: int) -> datetime | None:
+    """A whole second from which on the rounded score is below `threshold`, at most two after it first was."""
+    instant = cools_at(score, scored_at, threshold - _HALF_STEP, half_life_seconds)
+    return None if instant is None else instant.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def rounded(score: float) -> Decimal:
