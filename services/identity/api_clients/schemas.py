@@ -18,7 +18,7 @@ __all__ = [
 
 _STATES = ("active", "disabled")
 _RATE_CLASSES = ("standard", "bulk")
-AUDIENCES = ("crm", "identity", "sales", "marketing", "support", "fieldservice", "analytics", "erp", "web")
+_AUDIENCES = ("crm", "identity", "sales", "marketing", "support", "fieldservice", "analytics", "erp", "web")
 _CLIENT_ID = validate.Regexp(r"^[a-z][a-z0-9-]{2,63}\Z", error="Lower case letters, digits and dashes.")
 
 
@@ -28,8 +28,8 @@ class EditApiClient(Schema):
     name = fields.Text(120)
     scopes = fields.List(fields.Text(80), validate=validate.Length(1, 200))
     audiences = fields.List(
-        fields.Enum(*AUDIENCES),
-        validate=validate.Length(1, len(AUDIENCES)),
+        fields.Enum(*_AUDIENCES),
+        validate=validate.Length(1, len(_AUDIENCES)),
         metadata={"description": "The services that take its tokens; crm is all of them"},
     )
     rate_class = fields.Enum(*_RATE_CLASSES)
@@ -40,7 +40,7 @@ class CreateApiClient(EditApiClient):
     name = fields.Text(120, required=True)
     scopes = fields.List(fields.Text(80), required=True, validate=validate.Length(1, 200))
     audiences = fields.List(
-        fields.Enum(*AUDIENCES), load_default=lambda: ["crm"], validate=validate.Length(1, 9)
+        fields.Enum(*_AUDIENCES), load_default=lambda: ["crm"], validate=validate.Length(1, len(_AUDIENCES))
     )
     rate_class = fields.Enum(*_RATE_CLASSES, load_default="standard")
 
