@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 __all__ = ["Outcome", "Visit", "cascade"]
 
@@ -25,11 +24,11 @@ _UNFINISHED = ("partially_completed", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """An appointment as the cascade sees it. `visit_no` counts from 1; `ended_at` is None until it has ended."""
+    """An appointment as the cascade sees it. `visit_no` and `round_no` count from 1: each reopening begins a new round."""
 
     state: str
     visit_no: int = 1
-    ended_at: datetime | None = None
+    round_no: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,10 @@ class Outcome:
     needs_follow_up: bool = False
 
 
-def cascade(visits: Sequence[Visit], visits_asked: int = 1, reopened_at: datetime | None = None) -> Outcome:
-    """The work order's state. Cancelled visits never count, and those that ended before the order was last reopened
-    (`reopened_at`) no longer do. `visits_asked`: how many visits the work takes."""
-    counted = [visit for visit in visits if not _is_over(visit, reopened_at)]
+def cascade(visits: Sequence[Visit], visits_asked: int = 1, round_no: int = 1) -> Outcome:
+    """The work order's state. Cancelled visits never count, and those of rounds before `round_no`, which
+    ended before the order was reopened, no longer do. `visits_asked`: how many visits the work takes."""
+    counted = [visit for visit in visits if visit.state != "cancelled" and visit.round_no >= round_no]
     ahead = any(visit.state in _AHEAD for visit in counted)
     completed = [visit.visit_no for visit in counted if visit.state == "completed"]
     unfinished = any(visit.state in _UNFINISHED for visit in counted)
@@ -54,9 +53,3 @@ def cascade(visits: Sequence[Visit], visits_asked: int = 1, reopened_at: datetim
     if completed:
         return Outcome("completed" if max(completed) >= visits_asked else "unscheduled")
     return Outcome("unscheduled", needs_follow_up=unfinished)
-
-
-def _is_over(visit: Visit, reopened_at: datetime | None) -> bool:
-    if visit.state == "cancelled":
-        return True
-    return reopened_at is not None and visit.ended_at is not None and visit.ended_at <= reopened_at

@@ -98,6 +98,7 @@ class StatusChange(Base):
 class Appointment(AggregateRoot, Base):
     """States: scheduled -> en_route -> in_progress <-> on_break -> completed | partially_completed; failed where nobody
     let them in; cancelled. `labour_s` and `travel_s`: seconds at work and on the road, per technician.
+    `round_no`: how often its work order had been opened when it was planned.
 
     What it knows of its work order (`work_order_number` to `time_zone`) are copies.
     """
@@ -115,6 +116,7 @@ class Appointment(AggregateRoot, Base):
     time_zone: Mapped[str]
     crew_ids: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid))
     visit_no: Mapped[int]
+    round_no: Mapped[int]
     state: Mapped[str]
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
@@ -187,7 +189,7 @@ class Appointment(AggregateRoot, Base):
     @property
     def as_visit(self) -> Visit:
         """As the state of the work order depends on it."""
-        return Visit(self.state, self.visit_no, self.finished_at)
+        return Visit(self.state, self.visit_no, self.round_no)
 
     @property
     def technician_ids(self) -> list[uuid.UUID]:

@@ -59,6 +59,7 @@ def schedule_visit(command: Mapping[str, Any], uow: UnitOfWork, *, may_override:
                 # A visit belongs to the chain of its work order, whoever asks for it.
                 "root_correlation_id": order.root_correlation_id,
                 "visit_no": visit_no,
+                "round_no": order.round_no,
                 "start_at": start_at,
                 "end_at": end_at,
                 "override_reason": override,
@@ -164,12 +165,11 @@ def _locked(
 
 def _next_visit(order: WorkOrder, visits: Sequence[Appointment]) -> int:
     """The first of the visits asked for that is neither planned nor done since the order was last reopened."""
-    since = order.reopened_at
     taken = {
         visit.visit_no
         for visit in visits
         if visit.state not in ("cancelled", "partially_completed", "failed")
-        and (since is None or visit.finished_at is None or visit.finished_at > since)
+        and visit.round_no == order.round_no
     }
     return next(
         (number for number in range(1, len(order.demand) + 1) if number not in taken), len(order.demand)

@@ -69,7 +69,7 @@ class WorkOrder(AggregateRoot, Base):
     `site`: {address, latitude, longitude, access_notes, time_zone}; coordinates are decimals as text. `demand`: the
     visits it takes, each {duration_min, roles: [{role, skills: [{skill, min_level}]}]}. `holds`: {kind, reason, since}.
     `lines`: {line_id, type, product_id, sku, description, quantity, serials, state}. `crew_ids`: the users who work on
-    it. `attention`: {code, since, detail}.
+    it. `round_no`: how often it was opened. `attention`: {code, since, detail}.
     """
 
     __tablename__ = "work_orders"
@@ -98,6 +98,7 @@ class WorkOrder(AggregateRoot, Base):
     demand: Mapped[list[dict[str, Any]]]
     holds: Mapped[list[dict[str, Any]]]
     lines: Mapped[list[dict[str, Any]]]
+    round_no: Mapped[int]
     needs_follow_up: Mapped[bool]
     first_time_fix: Mapped[bool | None]
     started_at: Mapped[datetime | None]
@@ -117,6 +118,7 @@ class WorkOrder(AggregateRoot, Base):
             holds=[
                 {"kind": kind, "reason": reason, "since": now.isoformat()} for kind, reason in holds.items()
             ],
+            round_no=1,
             needs_follow_up=False,
             attention=[],
         )
@@ -237,7 +239,7 @@ class WorkOrder(AggregateRoot, Base):
         """It was not done after all. Raises IllegalState."""
         self.require("reopen")
         self.state, self.end_reason = "unscheduled", reason
-        self.first_time_fix, self.reopened_at = False, now
+        self.first_time_fix, self.reopened_at, self.round_no = False, now, self.round_no + 1
         self.closed_out_at = self.completed_at = None
 
     # -- what follows from its appointments and its sales order -----------------------------------------------------
@@ -247,7 +249,7 @@ class WorkOrder(AggregateRoot, Base):
         if self.state == "cancelled" or self.closed_out_at is not None:
             return
         before = self.state
-        outcome = cascade(visits, len(self.demand), self.reopened_at)
+        outcome = cascade(visits, len(self.demand), self.round_no)
         self.state, self.needs_follow_up = outcome.state, outcome.needs_follow_up
         if self.state == before:
             return
