@@ -136,23 +136,21 @@ class Worker(Loop):
         before, self._after = self._after, _START
         if len(heads) == KEYS:
             self._after = (heads[-1].topic, heads[-1].partition_key)
+        # At the end of a round there is more to do, perhaps, for the keys before the one it began with.
         return bool(rows) or before != self._after
 
     def _find_heads(self, uow: UnitOfWork) -> Sequence[Row[Any]]:
-        for topic, key in dict.fromkeys((self._after, _START)):
-            found = uow.session.execute(
-                _HEADS,
-                {
-                    "consumer": self._consumer,
-                    "topic": topic,
-                    "key": key,
-                    "now": self._clock.now(),
-                    "keys": KEYS,
-                },
-            ).all()
-            if found:
-                return found
-        return ()
+        topic, key = self._after
+        return uow.session.execute(
+            _HEADS,
+            {
+                "consumer": self._consumer,
+                "topic": topic,
+                "key": key,
+                "now": self._clock.now(),
+                "keys": KEYS,
+            },
+        ).all()
 
     def _claim(self, uow: UnitOfWork, heads: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
         return uow.session.execute(

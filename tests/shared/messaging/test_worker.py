@@ -136,8 +136,8 @@ def _retold(fact: Fact, uow: Any) -> None:
     """Links what the fact says and says so itself; refuses after all of that."""
     Links(uow.session).add(Link.to(fact.data["erp_customer_id"]))
     note(fact, uow)
-    uow.flush()
     if fact.data["erp_customer_id"] == "bad":
+        uow.flush()
         raise Permanent("after everything was written")
 
 
@@ -216,6 +216,17 @@ def test_no_key_waits_for_ever_behind_busy_ones(erp: Runtime, monkeypatch: pytes
     at_work.step()
     at_work.step()
     assert ("z", 1, "1") in noted(erp.database)
+
+
+def test_a_worker_comes_back_to_the_keys_it_began_with(erp: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "KEYS", 2)
+    at_work = worker(erp)
+    arrive(erp, [linked("a", 1), linked("b", 1)])
+    at_work.step()
+    arrive(erp, [linked("a", 2)])
+    while at_work.step():
+        pass
+    assert noted(erp.database)[-1] == ("a", 2, "1")
 
 
 def test_a_transaction_begins_no_fact_after_its_time(erp: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
