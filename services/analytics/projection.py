@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-__all__ = ["ArchivedFact", "Projection", "Row", "Rows"]
+import orjson
+
+__all__ = ["ArchivedFact", "Data", "Projection", "Row", "Rows"]
+
+Data = dict[str, Any]
+"""The members of a fact's message."""
 
 Row = dict[str, Any]
 """Column to value: JSON values, instants, and amounts as text."""
@@ -36,7 +41,15 @@ class ArchivedFact:
     effective_at: datetime
     correlation_id: str
     actor_id: str
-    data: dict[str, Any]
+    payload: bytes
+
+    def read(self) -> Data:
+        """The fact's data. They are read anew each time: a batch holds thousands of facts, few at a time are open.
+
+        Raises ValueError for what is no JSON object.
+        """
+        found: Data = orjson.loads(self.payload)
+        return found
 
     @property
     def aggregate(self) -> str:
@@ -56,7 +69,7 @@ class Projection:
     version: int
     tables: tuple[str, ...]
     reads: tuple[str, ...]
-    rows: Callable[[ArchivedFact], Rows]
+    rows: Callable[[ArchivedFact, Data], Rows]
 
     def wants(self, fact: ArchivedFact) -> bool:
         """Whether the fact is of a type that this projection reads."""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from services.analytics.database.star_schema import STAR
 from services.analytics.facts import PROJECTIONS
 from services.analytics.processes.projecting import Projecting
-from services.analytics.projection import ArchivedFact, Rows
+from services.analytics.projection import ArchivedFact, Data, Rows
 from shared.kernel.clock import FixedClock
 from shared.kernel.ids import new_id
 from tests.analytics.world import Analytics, Deal, account, days
@@ -156,8 +156,8 @@ def test_migrations_make_the_tables_that_projections_describe(analytics: Analyti
 def test_a_new_version_is_built_beside_the_old_one_and_takes_its_place(analytics: Analytics) -> None:
     first = PROJECTIONS["timeline"]
 
-    def shouted(fact: ArchivedFact) -> Rows:
-        return [(table, {**row, "summary": row["summary"].upper()}) for table, row in first.rows(fact)]
+    def shouted(fact: ArchivedFact, data: Data) -> Rows:
+        return [(table, {**row, "summary": row["summary"].upper()}) for table, row in first.rows(fact, data)]
 
     customer = str(new_id())
     analytics.tell(account(customer, "Acme"))

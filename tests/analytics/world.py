@@ -35,13 +35,15 @@ _LIMITED = ("kpi.read", "customer.read")
 
 
 @cache
-def _example(name: str) -> str:
-    return (EXAMPLES / f"{name}.json").read_text()
+def _example(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((EXAMPLES / f"{name}.json").read_bytes())
+    return found
 
 
 def example(name: str, /, **changes: Any) -> dict[str, Any]:
-    """An example of the contracts, such as `sales/opportunity.won.v1/typical`, with some members changed."""
-    return {**json.loads(_example(name)), **changes}
+    """An example of the contracts, such as `sales/opportunity.won.v1/typical`, with some members replaced.
+    Change no member in place: examples are read once."""
+    return {**_example(name), **changes}
 
 
 def euros(amount: str) -> dict[str, str]:

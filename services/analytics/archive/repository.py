@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,12 +69,18 @@ _CREATE_MONTH = sql.SQL("CREATE TABLE {} PARTITION OF archive FOR VALUES FROM ({
 
 _FACT = """
 SELECT position, event_id::text, source, type, aggregate_id, aggregate_version, occurred_at, effective_at,
-       correlation_id::text, actor_id, state, payload
+       correlation_id::text, actor_id, {payload}
 FROM archive
 """
-_AFTER = text(f"{_FACT} WHERE position > :after AND position <= :up_to ORDER BY position LIMIT :limit")
+_AFTER = text(
+    _FACT.format(
+        payload="CASE WHEN state = 'stored' AND type LIKE ANY(:patterns) THEN payload END AS payload"
+    )
+    + " WHERE position > :after AND position <= :up_to ORDER BY position LIMIT :limit"
+)
 _OF_KEY = text(
-    f"{_FACT} WHERE aggregate_id = :aggregate_id AND position BETWEEN :first AND :last AND state = 'stored'"
+    _FACT.format(payload="payload")
+    + " WHERE aggregate_id = :aggregate_id AND position BETWEEN :first AND :last AND state = 'stored'"
     " ORDER BY position"
 )
 
@@ -203,12 +209,14 @@ def _effective_at(fact: Fact) -> datetime:
 
 
 def facts_after(
-    session: Session, position: int, limit: int, *, up_to: int = 2**63 - 1
+    session: Session, position: int, limit: int, reads: Iterable[str], *, up_to: int = 2**63 - 1
 ) -> tuple[list[ArchivedFact], int]:
-    """The next `limit` rows after `position`: the facts among them, and the position of the last row read.
-    Nothing is read beyond `up_to`."""
-    rows = session.execute(_AFTER, {"after": position, "up_to": up_to, "limit": limit}).all()
-    return [_fact(row) for row in rows if row.state == "stored"], rows[-1].position if rows else position
+    """Look at the next `limit` rows after `position`, but not beyond `up_to`: the facts among them whose types begin
+    with one of `reads`, and the position of the last row."""
+    patterns = [f"{prefix}%" for prefix in reads]
+    arguments = {"after": position, "up_to": up_to, "limit": limit, "patterns": patterns}
+    rows = session.execute(_AFTER, arguments).all()
+    return [_fact(row) for row in rows if row.payload is not None], rows[-1].position if rows else position
 
 
 def facts_of_key(session: Session, key: str, first: int, last: int) -> list[ArchivedFact]:
@@ -230,5 +238,5 @@ def _fact(row: Any) -> ArchivedFact:
         row.effective_at,
         row.correlation_id,
         row.actor_id,
-        orjson.loads(bytes(row.payload)),
+        bytes(row.payload),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.analytics.projection import ArchivedFact, Projection, Rows
+from services.analytics.projection import ArchivedFact, Data, Projection, Rows
 
 __all__ = ["DIMENSIONS"]
 
@@ -12,8 +12,7 @@ _ORDER_LINK = "crm.sales.order.submitted.v1"
 _LEAD_LINKS = ("crm.sales.lead.accepted.v1", "crm.marketing.lead.converted.v1")
 
 
-def _user(fact: ArchivedFact) -> Rows:
-    data = fact.data
+def _user(fact: ArchivedFact, data: Data) -> Rows:
     row = {
         "user_id": data["user_id"],
         "display_name": data["display_name"],
@@ -24,22 +23,20 @@ def _user(fact: ArchivedFact) -> Rows:
     return [("people", _versioned(row, fact))]
 
 
-def _team(fact: ArchivedFact) -> Rows:
-    data = fact.data
+def _team(fact: ArchivedFact, data: Data) -> Rows:
     row = {name: data[name] for name in ("team_id", "name", "kind", "parent_id", "lead_id")}
     return [("team_names", _versioned(row, fact))]
 
 
-def _product(fact: ArchivedFact) -> Rows:
-    data = fact.data
+def _product(fact: ArchivedFact, data: Data) -> Rows:
     row = {name: data[name] for name in ("product_id", "sku", "name", "family")}
     return [("products", _versioned(row, fact))]
 
 
-def _pipeline(fact: ArchivedFact) -> Rows:
-    for stage in fact.data["stages"]:
+def _pipeline(fact: ArchivedFact, data: Data) -> Rows:
+    for stage in data["stages"]:
         row = {
-            "pipeline_id": fact.data["pipeline_id"],
+            "pipeline_id": data["pipeline_id"],
             "stage": stage["key"],
             "name": stage["name"],
             "position": stage["position"],
@@ -47,8 +44,7 @@ def _pipeline(fact: ArchivedFact) -> Rows:
         yield "stages", _versioned(row, fact)
 
 
-def _account(fact: ArchivedFact) -> Rows:
-    data = fact.data
+def _account(fact: ArchivedFact, data: Data) -> Rows:
     row = {
         "customer_id": data["account_id"],
         "kind": "account",
@@ -59,9 +55,9 @@ def _account(fact: ArchivedFact) -> Rows:
     return [("customers", _versioned(row, fact))]
 
 
-def _lead(fact: ArchivedFact) -> Rows:
+def _lead(fact: ArchivedFact, data: Data) -> Rows:
     """A lead is a customer of its own until it belongs to an account."""
-    data = fact.data
+    data = data
     row = {
         "customer_id": data["lead_id"],
         "kind": "lead",
@@ -71,23 +67,23 @@ def _lead(fact: ArchivedFact) -> Rows:
     }
     yield "customers", _versioned(row, fact)
     if fact.type in _LEAD_LINKS:
-        yield from _link(fact, "lead_id")
+        yield from _link(fact, data, "lead_id")
 
 
-def _sales_lead(fact: ArchivedFact) -> Rows:
-    return _link(fact, "lead_id") if fact.type in _LEAD_LINKS else ()
+def _sales_lead(fact: ArchivedFact, data: Data) -> Rows:
+    return _link(fact, data, "lead_id") if fact.type in _LEAD_LINKS else ()
 
 
-def _order(fact: ArchivedFact) -> Rows:
+def _order(fact: ArchivedFact, data: Data) -> Rows:
     """What the ERP says of an order names no customer: the order's own fact does."""
-    return _link(fact, "order_id") if fact.type == _ORDER_LINK else ()
+    return _link(fact, data, "order_id") if fact.type == _ORDER_LINK else ()
 
 
-def _link(fact: ArchivedFact, member: str) -> Rows:
+def _link(fact: ArchivedFact, data: Data, member: str) -> Rows:
     row = {
         "event_id": fact.event_id,
-        "member_id": fact.data[member],
-        "customer_id": fact.data["account_id"],
+        "member_id": data[member],
+        "customer_id": data["account_id"],
     }
     return [("customer_links", row)]
 
@@ -96,7 +92,7 @@ def _versioned(row: dict[str, object], fact: ArchivedFact) -> dict[str, object]:
     return {**row, "version": fact.version, "event_id": fact.event_id}
 
 
-_BY_AGGREGATE: dict[str, Callable[[ArchivedFact], Rows]] = {
+_BY_AGGREGATE: dict[str, Callable[[ArchivedFact, Data], Rows]] = {
     "crm.identity.user": _user,
     "crm.identity.team": _team,
     "crm.sales.product": _product,
@@ -108,8 +104,8 @@ _BY_AGGREGATE: dict[str, Callable[[ArchivedFact], Rows]] = {
 }
 
 
-def _rows(fact: ArchivedFact) -> Rows:
-    return _BY_AGGREGATE[fact.aggregate](fact)
+def _rows(fact: ArchivedFact, data: Data) -> Rows:
+    return _BY_AGGREGATE[fact.aggregate](fact, data)
 
 
 DIMENSIONS = Projection(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from services.analytics.projection import ArchivedFact, Projection, Rows
+from services.analytics.projection import ArchivedFact, Data, Projection, Rows
 from shared.kernel.money import Money, allocate
 
 __all__ = ["OPPORTUNITIES", "shares"]
@@ -37,8 +37,7 @@ def shares(
     return list(weights), parts
 
 
-def _rows(fact: ArchivedFact) -> Rows:
-    data = fact.data
+def _rows(fact: ArchivedFact, data: Data) -> Rows:
     base = None if data["base_amount"] is None else Money.from_data(data["base_amount"])
     # Rounded per record, then added: the same rule as for exchange rates.
     weighted = None if base is None else base.times(Decimal(data["probability_bp"]) / 10_000)

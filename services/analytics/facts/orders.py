@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
-from services.analytics.projection import ArchivedFact, Projection, Row, Rows
+from services.analytics.projection import ArchivedFact, Data, Projection, Row, Rows
 from shared.kernel.money import Money
 
 __all__ = ["ORDERS"]
@@ -14,13 +13,12 @@ __all__ = ["ORDERS"]
 _CALLED_OFF = ("rejected", "cancelled")
 
 
-def _rows(fact: ArchivedFact) -> Rows:
-    yield "order_versions", _version(fact)
-    yield "order_steps", _step(fact)
+def _rows(fact: ArchivedFact, data: Data) -> Rows:
+    yield "order_versions", _version(fact, data)
+    yield "order_steps", _step(fact, data)
 
 
-def _version(fact: ArchivedFact) -> Row:
-    data = fact.data
+def _version(fact: ArchivedFact, data: Data) -> Row:
     booked = {} if data["state"] in _CALLED_OFF else _confirmed(data)
     return {
         "order_id": data["order_id"],
@@ -42,7 +40,7 @@ def _version(fact: ArchivedFact) -> Row:
     }
 
 
-def _confirmed(data: dict[str, Any]) -> dict[str, Decimal]:
+def _confirmed(data: Data) -> dict[str, Decimal]:
     """Product to the net of what the ERP has confirmed: round(line net x confirmed / quantity)."""
     booked: dict[str, Decimal] = {}
     for line in data["lines"]:
@@ -54,9 +52,8 @@ def _confirmed(data: dict[str, Any]) -> dict[str, Decimal]:
     return booked
 
 
-def _step(fact: ArchivedFact) -> Row:
+def _step(fact: ArchivedFact, data: Data) -> Row:
     """Invoices and payments carry the amount of this step, all others mean the whole order."""
-    data = fact.data
     amount = data.get("amount") or data["net_total"]
     return {
         "event_id": fact.event_id,

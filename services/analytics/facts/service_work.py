@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.analytics.projection import ArchivedFact, Projection, Rows
+from services.analytics.projection import ArchivedFact, Data, Projection, Rows
 
 __all__ = ["SERVICE_WORK"]
 
@@ -10,8 +10,7 @@ _CONTRACT = ("contract_id", "state", "account_id", "owner_id", "order_id", "star
 _WORK_ORDER = ("work_order_id", "state", "kind", "account_id", "order_id")
 
 
-def _rows(fact: ArchivedFact) -> Rows:
-    data = fact.data
+def _rows(fact: ArchivedFact, data: Data) -> Rows:
     versioned = {"version": fact.version, "event_id": fact.event_id}
     if fact.aggregate == "crm.support.contract":
         return [("contracts", {**versioned, **{name: data[name] for name in _CONTRACT}})]

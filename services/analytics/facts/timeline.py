@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from services.analytics.projection import ArchivedFact, Projection, Rows
+from services.analytics.projection import ArchivedFact, Data, Projection, Rows
 from shared.kernel.money import MINOR_UNITS
 
 __all__ = ["TIMELINE"]
@@ -20,8 +18,7 @@ _PERSONAL = ("crm.sales.contact", "crm.marketing.lead")
 _AMOUNTS = ("amount", "net_total")
 
 
-def _rows(fact: ArchivedFact) -> Rows:
-    data = fact.data
+def _rows(fact: ArchivedFact, data: Data) -> Rows:
     # Without an account a fact belongs to its lead or, for what the ERP says, to its order; links lead on.
     customer_id = data.get("account_id") or data.get("lead_id") or data.get("order_id")
     if customer_id is None:
@@ -33,7 +30,7 @@ def _rows(fact: ArchivedFact) -> Rows:
         "customer_id": customer_id,
         "service": service,
         "kind": f"{aggregate}.{past}",
-        "summary": _summary(fact, aggregate, past),
+        "summary": _summary(fact, data, aggregate, past),
         "subject_type": aggregate,
         "subject_id": fact.aggregate_id,
         "effective_at": fact.effective_at,
@@ -47,21 +44,20 @@ def _rows(fact: ArchivedFact) -> Rows:
     return [("timeline", row)]
 
 
-def _summary(fact: ArchivedFact, aggregate: str, past: str) -> str:
+def _summary(fact: ArchivedFact, data: Data, aggregate: str, past: str) -> str:
     what = f"{aggregate} {past}".replace("_", " ").capitalize()
     if fact.aggregate in _PERSONAL:
         return what
-    label = next((fact.data[name] for name in _LABELS if isinstance(fact.data.get(name), str)), None)
+    label = next((data[name] for name in _LABELS if isinstance(data.get(name), str)), None)
     return what if label is None else f"{what}: {label}"
 
 
-def _amount(data: dict[str, Any]) -> dict[str, str]:
-    given = (data.get(name) for name in _AMOUNTS)
-    return next((amount for amount in given if _is_money(amount)), {})
-
-
-def _is_money(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("currency") in MINOR_UNITS
+def _amount(data: Data) -> dict[str, str]:
+    for name in _AMOUNTS:
+        amount = data.get(name)
+        if isinstance(amount, dict) and amount.get("currency") in MINOR_UNITS:
+            return amount
+    return {}
 
 
 TIMELINE = Projection(name="timeline", version=1, tables=("timeline",), reads=_SERVICES, rows=_rows)

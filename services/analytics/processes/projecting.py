@@ -3,7 +3,7 @@ one code path, and it never talks to the bus."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.analytics.archive.repository import facts_after, facts_of_key
@@ -57,10 +57,11 @@ def _advance_live(uow: UnitOfWork, projections: Mapping[str, Projection], batch:
             return False
         # Those that are furthest behind; as a rule that is all of them, and the batch is read once.
         position = min(run.watermark for run in runs)
-        facts, last = facts_after(uow.session, position, batch)
+        behind = [run for run in runs if run.watermark == position]
+        facts, last = facts_after(uow.session, position, batch, _reads(projections, behind))
         if last == position:
             return False
-        use_cases.fold(projections, [run for run in runs if run.watermark == position], facts, last, uow)
+        use_cases.fold(projections, behind, facts, last, uow)
         return True
 
 
@@ -75,12 +76,16 @@ def _advance_building(uow: UnitOfWork, projections: Mapping[str, Projection], ba
         live = next(other for other in runs if other.name == run.name and other.state == "live")
         is_rebuild = live.projection_version == run.projection_version
         bound = {"up_to": live.watermark} if is_rebuild else {}
-        facts, last = facts_after(uow.session, run.watermark, batch, **bound)
+        facts, last = facts_after(uow.session, run.watermark, batch, _reads(projections, [run]), **bound)
         if last == run.watermark:
             use_cases.finish(projections, run.id, uow)
         else:
             use_cases.fold(projections, [run], facts, last, uow)
         return True
+
+
+def _reads(projections: Mapping[str, Projection], runs: Iterable[Any]) -> set[str]:
+    return {prefix for run in runs for prefix in projections[run.name].reads}
 
 
 def _is_current(run: Any, projections: Mapping[str, Projection]) -> bool:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, insert
 from sqlalchemy.exc import DataError, IntegrityError
 
-from services.analytics.projection import ArchivedFact, Projection
+from services.analytics.projection import ArchivedFact, Data, Projection, Row
 from services.analytics.projections.errors import KeyNotBlocked, KeysAreBlocked, UnknownProjection
 from services.analytics.projections.model import BlockedKey, ProjectionRun, SkippedFact
 from services.analytics.projections.repository import (
@@ -110,39 +109,85 @@ def fold(
     with uow:
         stored = Runs(uow.session)
         blocked, skipped = stored.blocked(run.id for run in runs), stored.skipped()
-        for run in runs:
-            projection = projections[run.name]
-            leave_out = blocked.get(run.id, set())
-            wanted = [
-                fact
-                for fact in facts
-                if projection.wants(fact)
-                and fact.key not in leave_out
-                and fact.event_id not in skipped.get(run.name, ())
-            ]
-            if wanted:
-                _apply(projection, _Target.of(run), wanted, uow)
+        takers = [
+            _Taker(
+                projections[run.name],
+                _Target.of(run),
+                blocked.get(run.id, set()),
+                skipped.get(run.name, set()),
+            )
+            for run in runs
+        ]
+        for fact in facts:
+            wanting = [taker for taker in takers if taker.wants(fact)]
+            data = fact.read() if wanting else {}
+            for taker in wanting:
+                taker.take(fact, data)
+        for taker in takers:
+            if taker.rows and not _write(taker.target, taker.rows, uow):
+                taker.poisoned = True
+            if taker.poisoned:
+                _apply_one_by_one(taker, facts, uow)
         stored.advance((run.id for run in runs), position)
 
 
-def _apply(projection: Projection, target: _Target, facts: Sequence[ArchivedFact], uow: UnitOfWork) -> None:
-    try:
-        _write(projection, target, facts, uow)
-    except _POISON:
-        blocked: set[str] = set()
-        for fact in facts:
-            if fact.key in blocked:
-                continue
+@dataclass(slots=True)
+class _Taker:
+    """A run while it takes a batch in: the rows so far, and whether a fact among them could not be read."""
+
+    projection: Projection
+    target: _Target
+    blocked: set[str]
+    skipped: set[str]
+    rows: list[tuple[str, Row]] = field(default_factory=list)
+    poisoned: bool = False
+
+    def wants(self, fact: ArchivedFact) -> bool:
+        return (
+            self.projection.wants(fact) and fact.key not in self.blocked and fact.event_id not in self.skipped
+        )
+
+    def take(self, fact: ArchivedFact, data: Data) -> None:
+        if not self.poisoned:
             try:
-                _write(projection, target, [fact], uow)
-            except _POISON as error:
-                blocked.add(fact.key)
-                _block(target, fact, error, uow)
+                self.rows.extend(self.projection.rows(fact, data))
+            except _POISON:
+                self.poisoned = True
+                self.rows.clear()
 
 
-def _write(projection: Projection, target: _Target, facts: Sequence[ArchivedFact], uow: UnitOfWork) -> None:
-    with uow.savepoint():
-        write_rows(uow.session, target.schema, (row for fact in facts for row in projection.rows(fact)))
+def _apply_one_by_one(taker: _Taker, facts: Iterable[ArchivedFact], uow: UnitOfWork) -> int:
+    """Apply what the taker wants until each fact is either in the tables or blocks its key; how many are in."""
+    applied = 0
+    for fact in facts:
+        if taker.wants(fact):
+            error = _apply(taker, fact, uow)
+            if error is None:
+                applied += 1
+            else:
+                taker.blocked.add(fact.key)
+                _block(taker.target, fact, error, uow)
+    return applied
+
+
+def _apply(taker: _Taker, fact: ArchivedFact, uow: UnitOfWork) -> Exception | None:
+    """Write the rows of one fact; why that cannot be, or None."""
+    try:
+        with uow.savepoint():
+            write_rows(uow.session, taker.target.schema, taker.projection.rows(fact, fact.read()))
+    except _POISON as error:
+        return error
+    return None
+
+
+def _write(target: _Target, rows: Iterable[tuple[str, Row]], uow: UnitOfWork) -> bool:
+    """Write the rows of a whole batch; False, and nothing written, where one of them does not fit."""
+    try:
+        with uow.savepoint():
+            write_rows(uow.session, target.schema, rows)
+    except _POISON:
+        return False
+    return True
 
 
 def _block(target: _Target, fact: ArchivedFact, error: Exception, uow: UnitOfWork) -> None:
@@ -151,15 +196,15 @@ def _block(target: _Target, fact: ArchivedFact, error: Exception, uow: UnitOfWor
         "a fact blocks its key in a projection",
         extra={"event_id": fact.event_id, "event_type": fact.type, "key": fact.key, "error": reason},
     )
-    key = {"run_id": target.run_id, "key": fact.key}
-    cause = {
-        "event_id": UUID(fact.event_id),
-        "position": fact.position,
-        "error": reason,
-        "blocked_at": uow.clock.now(),
-    }
-    statement = insert(BlockedKey).values({**key, **cause})
-    uow.session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=cause))
+    blocked = insert(BlockedKey).values(
+        run_id=target.run_id,
+        key=fact.key,
+        event_id=UUID(fact.event_id),
+        position=fact.position,
+        error=reason,
+        blocked_at=uow.clock.now(),
+    )
+    uow.session.execute(blocked)
 
 
 def finish(projections: Mapping[str, Projection], run_id: UUID, uow: UnitOfWork) -> ProjectionRun:
@@ -223,21 +268,9 @@ def unblock(projection: Projection, key: str, facts: Iterable[ArchivedFact], uow
     with uow:
         runs = Runs(uow.session)
         live = runs.live(projection.name, lock=True)
-        target, skipped = _Target.of(live), runs.skipped().get(projection.name, ())
-        applied = 0
-        for fact in facts:
-            if not projection.wants(fact) or fact.event_id in skipped:
-                continue
-            try:
-                _write(projection, target, [fact], uow)
-            except _POISON as error:
-                _block(target, fact, error, uow)
-                return applied
-            applied += 1
-        uow.session.execute(
-            delete(BlockedKey).where(BlockedKey.run_id == target.run_id, BlockedKey.key == key)
-        )
-        return applied
+        uow.session.execute(delete(BlockedKey).where(BlockedKey.run_id == live.id, BlockedKey.key == key))
+        skipped = runs.skipped().get(projection.name, set())
+        return _apply_one_by_one(_Taker(projection, _Target.of(live), set(), skipped), facts, uow)
 
 
 def _blocked(name: str, key: str, uow: UnitOfWork) -> BlockedKey:
