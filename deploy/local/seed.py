@@ -7,12 +7,14 @@ nothing.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from deploy.local.client import SuiteClient
+from deploy.local.problems import LocalProblem
 from deploy.local.suite import LocalSuite
 
 __all__ = ["FORM", "seed"]
@@ -170,12 +172,21 @@ def _people(client: SuiteClient, teams: dict[str, str]) -> dict[str, str]:
 
 
 def _technicians(client: SuiteClient, people: dict[str, str]) -> None:
-    known = {row["user_id"] for row in client.items("fieldservice", "/v1/technicians")}
-    for name, role, _, _ in _PEOPLE:
-        if role == "technician" and people[name] not in known:
+    """Users with the role become technicians by themselves, once field service hears of them; they get skills here."""
+    wanted = {people[name] for name, role, _, _ in _PEOPLE if role == "technician"}
+    deadline = time.monotonic() + _HEARD_WITHIN
+    while True:
+        known = [row for row in client.items("fieldservice", "/v1/technicians") if row["user_id"] in wanted]
+        if len(known) == len(wanted):
+            break
+        if time.monotonic() > deadline:
+            raise LocalProblem("Field service has not heard of its technicians: is its bus process running?")
+        time.sleep(0.1)
+    for row in known:
+        technician = client.read("fieldservice", f"/v1/technicians/{row['id']}")
+        if not technician["skills"]:
             skills = [{"skill": "robotics", "level": 4}]
-            body = {"user_id": people[name], "time_zone": "Europe/Berlin", "skills": skills}
-            client.post("fieldservice", "/v1/technicians", body)
+            client.change("fieldservice", technician, "", skills=skills)
 
 
 def _products(client: SuiteClient) -> None:
