@@ -32,6 +32,9 @@ _FORM_FIELDS = (
     "product_group",
 )
 
+_HEARD_WITHIN = 30.0
+"""Seconds within which field service must know of new technicians."""
+
 _TEAMS = (
     ("Sales", "sales", None),
     ("Sales North", "sales", "Sales"),
