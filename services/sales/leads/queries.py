@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, any_, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.sales.leads.model import Lead
@@ -56,8 +56,8 @@ def visible_leads(principal: Principal, permission: str = "lead.read") -> Column
     me = principal.user_id
     if principal.kind != "staff" or me is None or not principal.may(permission):
         return mine
-    my_teams = select(PRINCIPALS.c.team_ids).where(PRINCIPALS.c.id == me).scalar_subquery()
-    queue = Lead.owner_id.is_(None) & or_(Lead.owner_team_id.is_(None), Lead.owner_team_id == any_(my_teams))
+    my_teams = select(func.unnest(PRINCIPALS.c.team_ids)).where(PRINCIPALS.c.id == me)
+    queue = Lead.owner_id.is_(None) & or_(Lead.owner_team_id.is_(None), Lead.owner_team_id.in_(my_teams))
     return or_(mine, queue)
 
 
