@@ -24,7 +24,7 @@ _UNFINISHED = ("partially_completed", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """An appointment as the cascade sees it. `visit_no` and `round_no` count from 1: each reopening begins a new round."""
+    """An appointment as the cascade sees it. Both numbers count from 1; each reopening begins a new round."""
 
     state: str
     visit_no: int = 1
