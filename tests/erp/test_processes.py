@@ -1,4 +1,4 @@
-"""Two real bus processes, killed and killed again, over an ERP that misbehaves at random: every order is one document."""
+"""Two real bus processes, killed again and again, and an ERP that misbehaves at random: an order is one document."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from tests.erp.conftest import START, SUBMITTED, Connector, an_order, order_line
 
 SEED = 20260302
 ORDERS = 200
-KILLS = 4
-PATIENCE_SECONDS = 60.0
+KILLS = 2
+PATIENCE_SECONDS = 150.0
 FAST = {
     "CRM_ERP_SETTLE_SECONDS": "1.2",
     "CRM_ERP_REQUEST_SECONDS": "0.4",
@@ -141,6 +141,12 @@ def end_leases(url: str) -> None:
         connection.execute("UPDATE outside_commands SET lease_until = now() WHERE state = 'running'")
 
 
+def count_facts(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM outbox WHERE topic = 'crm.erp.order'").fetchone()
+    return row[0] if row else 0
+
+
 def told(erp: Connector) -> dict[str, list[str]]:
     facts: dict[str, list[str]] = {}
     for fact in erp.service.facts():
@@ -181,8 +187,10 @@ def test_two_processes_that_are_killed_make_one_document_of_each_order(
             (kill_one if number % 2 else kill_two)()
             end_leases(erp_url)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while told(watched) != expected and time.monotonic() < deadline:
+        facts_to_come = sum(map(len, expected.values()))
+        while count_facts(erp_url) < facts_to_come and time.monotonic() < deadline:
             time.sleep(0.25)
+        time.sleep(0.5)  # nothing more may come
 
     facts = told(watched)
     wrong = {o: (facts.get(o), want) for o, want in expected.items() if facts.get(o) != want}
