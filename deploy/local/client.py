@@ -89,10 +89,10 @@ class SuiteClient:
         return answer
 
     def open_door(
-        self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None
+        self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None, **headers: str
     ) -> Answer:
         """Use a public route, without a token."""
-        return self._send(method, f"{self._suite.url(service)}{path}", json=body)
+        return self._send(method, f"{self._suite.url(service)}{path}", json=body, headers=headers)
 
     def _ask(self, method: str, service: str, path: str, **request: Any) -> Answer:
         headers = {"Authorization": f"Bearer {self._bearer()}", **request.pop("headers", {})}
@@ -124,7 +124,7 @@ class SuiteClient:
         shown.etag = answer.headers.get("ETag")
         if method != "GET" and "id" in shown:
             path = answer.headers.get("Location") or httpx.URL(url).path
-            shown["_path"] = path if path.endswith(shown["id"]) else path.rsplit("/", 1)[0]
+            shown["_path"] = path if path.endswith(str(shown["id"])) else path.rsplit("/", 1)[0]
         return shown
 
     def _bearer(self) -> str:
