@@ -96,7 +96,9 @@ def _read(schema: Schema, body: bytes) -> tuple[list[Row], list[Outcome]]:
         except orjson.JSONDecodeError:
             refused.append(Outcome.refused(number, None, "The line is not a JSON object."))
         except ValidationError as error:
-            wrong = "; ".join(f"{e['pointer']}: {e['detail']}" for e in field_errors(error.messages))
+            wrong = "; ".join(
+                f"{e['pointer']}: {e['detail']}".removeprefix(": ") for e in field_errors(error.messages)
+            )
             refused.append(Outcome.refused(number, None, wrong))
     return rows, refused
 

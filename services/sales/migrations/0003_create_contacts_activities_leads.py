@@ -124,7 +124,7 @@ CREATE INDEX ix_leads_created_at ON leads (created_at, id);
 # The bus process fires it as soon as it starts, once and for all: from then on pipelines are the company's own.
 DEFAULT_PIPELINE = """
 INSERT INTO timers (id, owner_type, owner_id, kind, due_at, payload, correlation_id, state)
-VALUES (gen_random_uuid(), 'pipeline', gen_random_uuid(), 'default_pipeline', now(), '{}',
+VALUES (gen_random_uuid(), 'pipeline', gen_random_uuid(), 'default_pipeline', '2000-01-01Z', '{}',
         gen_random_uuid(), 'pending');
 """
 

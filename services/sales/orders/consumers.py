@@ -91,7 +91,12 @@ def note_invoice(fact: Fact, uow: UnitOfWork) -> None:
     answer_order(
         data["order_id"],
         lambda o, now: o.invoiced(
-            data["cumulative"], data["invoice_number"], data["invoiced_at"], data["document_url"], now
+            data["lines"],
+            data["cumulative"],
+            data["invoice_number"],
+            data["invoiced_at"],
+            data["document_url"],
+            now,
         ),
         uow,
     )

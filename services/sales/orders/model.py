@@ -38,6 +38,8 @@ __all__ = ["RESPOND_WITHIN", "Order"]
 RESPOND_WITHIN = timedelta(hours=24)
 """How long the ERP has for its business answer before a person is asked to look."""
 
+SHIPPED_KINDS = ("good", "bundle")
+
 _ALLOWED = {
     "submitted": ["cancel"],
     "acknowledged": ["cancel"],
@@ -120,9 +122,11 @@ class Order(AggregateRoot, Base):
 
     @property
     def fulfilment(self) -> str:
-        """none, partial or full: what was shipped of what was confirmed (or ordered, before that is known)."""
-        wanted = [Decimal(line["confirmed"]) or Decimal(line["quantity"]) for line in self.lines]
-        shipped = [Decimal(line["shipped"]) for line in self.lines]
+        """none, partial or full: what was shipped of the goods that were confirmed (or ordered, before that is known).
+        Services are rendered, not shipped, and do not count."""
+        goods = [line for line in self.lines if line["kind"] in SHIPPED_KINDS]
+        wanted = [Decimal(line["confirmed"]) or Decimal(line["quantity"]) for line in goods]
+        shipped = [Decimal(line["shipped"]) for line in goods]
         if not any(shipped):
             return "none"
         return "full" if all(s >= w for s, w in zip(shipped, wanted, strict=True)) else "partial"
@@ -216,8 +220,9 @@ class Order(AggregateRoot, Base):
     def cancelled_by_erp(self, request_no: int, code: str, text: str, now: datetime) -> bool:
         """The ERP has cancelled the order, asked or by itself. True when it is cancelled by this answer."""
         self._note_handoff(request_no, answered_at=now.isoformat(), answer="cancelled", reason=text)
-        is_old = self._kind_of(request_no) != "cancel" and not self._is_last_of_its_kind(request_no)
-        if self.state == "cancelled" or is_old:
+        kind = self._kind_of(request_no)
+        is_known = kind == "cancel" or (kind == "submit" and self._is_last_of_its_kind(request_no))
+        if self.state == "cancelled" or not is_known:
             return False
         self._cancelled(code, text, now)
         return True
@@ -250,13 +255,15 @@ class Order(AggregateRoot, Base):
 
     def invoiced(
         self,
+        lines: Sequence[Mapping[str, Any]],
         cumulative: Money,
         invoice_number: str,
         invoiced_at: datetime,
         document_url: str | None,
         now: datetime,
     ) -> None:
-        """More was invoiced."""
+        """More was invoiced; cumulative amounts and quantities never go down."""
+        self._progress("invoiced", {line["line_id"]: Decimal(line["invoiced"]) for line in lines})
         if not self._is_progress(cumulative, self.invoiced_total, now):
             return
         amount = cumulative - self.invoiced_total

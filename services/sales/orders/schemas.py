@@ -62,7 +62,13 @@ class ErpShipped(ErpOrder):
     tracking = fields.String(required=True, allow_none=True)
 
 
+class _InvoicedLine(OpenSchema):
+    line_id = fields.String(required=True)
+    invoiced = fields.String(required=True)
+
+
 class ErpInvoiced(ErpOrder):
+    lines = fields.List(fields.Nested(_InvoicedLine), required=True)
     cumulative = fields.MoneyField(required=True)
     invoice_number = fields.String(required=True)
     invoiced_at = fields.Timestamp(required=True)

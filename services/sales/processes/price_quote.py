@@ -107,10 +107,10 @@ def revise_quote(
     with uow:
         quotes = Quotes(uow.session)
         earlier = quotes.get(quote_id, expected_version=expected_version, where=where)
-        if earlier.opportunity_id is not None:
-            _open_deal(uow, earlier.opportunity_id)
         terms = {key: getattr(earlier, key) for key in COPIED}
         earlier.supersede()
+        if earlier.opportunity_id is not None:
+            _open_deal(uow, earlier.opportunity_id)
         # A unique index allows one primary quote a deal: the old one has to make room first.
         uow.flush()
         terms["valid_until"] = valid_until or earlier.valid_until
@@ -138,9 +138,10 @@ def _open_deal(
 
 
 def _as_asked(quote: Quote) -> list[dict[str, Any]]:
-    """The lines as they were asked for, to be priced again."""
+    """The lines as they were asked for, to be priced again; they stay the same lines."""
     return [
         {
+            "line_id": line["line_id"],
             "product_id": uuid.UUID(line["product_id"]),
             "quantity": Decimal(line["quantity"]),
             "discount_bp": line["discount_bp"],
@@ -173,7 +174,7 @@ def _price(quote: Quote, lines: Sequence[Mapping[str, Any]], uow: UnitOfWork) ->
         )
         described.append(
             {
-                "line_id": new_id(),
+                "line_id": line.get("line_id") or new_id(),
                 "product_id": product.id,
                 "sku": product.sku,
                 "name": product.name,

@@ -49,7 +49,7 @@ class TaxRates(Repository[TaxRate]):
 
     def by_code(self) -> dict[str, int]:
         """Rate in basis points by tax code."""
-        return dict(self.session.execute(select(TaxRate.code, TaxRate.rate_bp)).tuples().all())
+        return {row.code: row.rate_bp for row in self.session.execute(select(TaxRate.code, TaxRate.rate_bp))}
 
     def with_code(self, code: str) -> TaxRate | None:
         """The rate for `code`."""

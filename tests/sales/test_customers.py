@@ -1,0 +1,130 @@
+"""Accounts and contacts: created, changed, found, linked to the ERP."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.sales.conftest import BERLIN, Sales, euros, example
+
+LINKED = "crm.erp.customer.linked.v1"
+
+
+def test_an_account_keeps_what_it_is_told_and_tells_it(sales: Sales) -> None:
+    account = sales.account(website="https://www.acme.example/de", annual_revenue=euros("1000000.00"))
+    assert (account["kind"], account["status"], account["currency"]) == ("prospect", "live", "EUR")
+    assert (account["domain"], account["owner_id"]) == ("acme.example", str(sales.me))
+    (fact,) = sales.facts("account.created")
+    assert fact.data["annual_revenue"] == euros("1000000.00")
+    assert fact.data["addresses"][0]["verified"] is False
+
+
+def test_free_mail_is_no_domain(sales: Sales) -> None:
+    assert sales.account(website="gmail.com")["domain"] is None
+
+
+def test_there_is_one_primary_address_of_a_type(sales: Sales) -> None:
+    answer = sales.send("/v1/accounts", {"name": "Acme", "addresses": [BERLIN, BERLIN]})
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/addresses")
+
+
+def test_a_hierarchy_has_no_rings_and_ten_levels(sales: Sales) -> None:
+    chain = [sales.account("Level 1")]
+    for level in range(2, 11):
+        chain.append(sales.account(f"Level {level}", parent_id=chain[-1]["id"]))
+    body = {"name": "Level 11", "parent_id": chain[-1]["id"]}
+    sales.refused(422, "parent-ring", "/v1/accounts", body)
+    for below in (chain[0], chain[4]):
+        path = f"/v1/accounts/{chain[0]['id']}"
+        answer = sales.send(path, {"parent_id": below["id"]}, 1, method="PATCH")
+        assert (answer.status_code, answer.json["type"]) == (422, "/problems/parent-ring")
+    assert sales.facts("account.changed") == []
+
+
+def test_an_account_is_found_by_part_of_its_name_and_start_of_its_domain(sales: Sales) -> None:
+    sales.account("Acme Robotics GmbH", website="acme.example")
+    sales.account("Other Ltd")
+    for asked in ("robot", "acme.ex"):
+        assert [a["name"] for a in sales.get("/v1/accounts", q=asked)["items"]] == ["Acme Robotics GmbH"]
+    assert sales.get("/v1/accounts", q="%")["items"] == []
+
+
+def test_an_external_id_is_taken_once(sales: Sales) -> None:
+    sales.account(external_id="A-1")
+    sales.refused(409, "account-exists", "/v1/accounts", {"name": "Acme", "external_id": "A-1"})
+
+
+@pytest.mark.parametrize(("number", "kept"), [("D-4711", "D-4711"), (None, "4711")])
+def test_the_erp_number_is_the_erps(sales: Sales, number: str | None, kept: str) -> None:
+    account = sales.account()
+    linked = example(LINKED, account_id=account["id"], erp_customer_id="4711", erp_number=number)
+    for _ in range(2):
+        sales.hear(LINKED, linked, subject=account["id"])
+    assert sales.get(f"/v1/accounts/{account['id']}")["erp_number"] == kept
+    (fact,) = sales.facts("account.changed")
+    assert (fact.data["changed_fields"], fact.data["erp_number"]) == (["erp_number"], kept)
+
+
+def test_a_link_of_an_account_that_is_not_here_is_tried_again(sales: Sales) -> None:
+    sales.service.deliver(LINKED, example(LINKED, account_id=str(uuid.uuid4())))
+    assert sales.errors()[0].startswith("AccountUnknown")
+
+
+# -- contacts ----------------------------------------------------------------------------------------------------
+
+
+def contact(sales: Sales, **values: Any) -> Any:
+    usual = {"given_name": "Inès", "family_name": "Brandt", "emails": [{"address": "ines@acme.example"}]}
+    return sales.done("/v1/contacts", {**usual, **values})
+
+
+def test_a_contact_keeps_what_it_is_told_and_tells_it(sales: Sales) -> None:
+    account = sales.account()
+    phones = [{"number": "+49 30 1234567", "is_primary": True}]
+    made = contact(sales, account_id=account["id"], phones=phones, language="de", time_zone="Europe/Berlin")
+    assert made["phones"] == [{"number": "+49301234567", "is_primary": True}]
+    assert (made["do_not_call"], made["owner_id"]) == (False, str(sales.me))
+    (fact,) = sales.facts("contact.created")
+    assert (fact.data["family_name"], fact.data["account_id"]) == ("Brandt", account["id"])
+    assert fact.headers["ce_dataclass"] == "pii"
+
+
+def test_changing_a_contact_tells_what_changed(sales: Sales) -> None:
+    made = contact(sales)
+    path = f"/v1/contacts/{made['id']}"
+    changed = sales.done(path, {"do_not_call": True, "given_name": "Inès"}, 1, method="PATCH")
+    assert (changed["version"], changed["do_not_call"]) == (2, True)
+    assert sales.facts("contact.changed")[0].data["changed_fields"] == ["do_not_call"]
+    assert sales.send(path, {"title": "CEO"}, 1, method="PATCH").status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer"),
+    [
+        ({"given_name": None, "family_name": None}, "/family_name"),
+        ({"emails": [{"address": "no"}]}, "/emails/0/address"),
+        ({"emails": [{"address": f"{n}@a.example", "is_primary": True} for n in "ab"]}, "/emails"),
+        ({"phones": [{"number": "110"}]}, "/phones/0/number"),
+        ({"language": "german"}, "/language"),
+        ({"time_zone": "Mars/Olympus"}, "/time_zone"),
+        ({"status": "erased"}, "/status"),
+    ],
+)
+def test_what_a_contact_cannot_be(sales: Sales, values: dict[str, Any], pointer: str) -> None:
+    answer = sales.send("/v1/contacts", {"family_name": "Brandt", **values})
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, pointer)
+    assert sales.facts("contact.created") == []
+
+
+def test_a_contact_stands_at_an_account_that_is_there(sales: Sales) -> None:
+    answer = sales.send("/v1/contacts", {"family_name": "Brandt", "account_id": str(uuid.uuid4())})
+    assert answer.status_code == 404
+
+
+def test_contacts_are_found_by_name_mail_and_phone(sales: Sales) -> None:
+    made = contact(sales, phones=[{"number": "+49301234567"}])
+    contact(sales, given_name="Other", family_name=None, emails=[])
+    for asked in ({"q": "ines br"}, {"email": "ines@acme.example"}, {"phone": "+49301234567"}):
+        assert [found["id"] for found in sales.get("/v1/contacts", **asked)["items"]] == [made["id"]]
