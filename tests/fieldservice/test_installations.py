@@ -178,6 +178,14 @@ def test_a_line_that_was_not_confirmed_is_not_installed(fieldservice: FieldServi
     assert kinds(fieldservice.installations()[0]) == []
 
 
+def test_a_shipment_says_nothing_about_other_lines(fieldservice: FieldService) -> None:
+    lines = fieldservice.lines()
+    lines[1]["needs_installation"] = True
+    fieldservice.tell("order.submitted", lines=lines)
+    fieldservice.ship("24")
+    assert [kinds(order) for order in fieldservice.installations()] == [["order"], ["order", "goods"]]
+
+
 def test_an_order_submitted_again_is_planned_again(fieldservice: FieldService) -> None:
     fieldservice.tell("order.submitted")
     fieldservice.tell("order.rejected")

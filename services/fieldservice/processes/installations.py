@@ -84,8 +84,11 @@ def note_shipment(order: Mapping[str, Any], uow: UnitOfWork) -> None:
                 "shipped_at": to_data(order["shipped_at"]),
             }
         heard.shipped = shipped
+        told = {line["line_id"] for line in order["shipment_lines"]}
         for work_order in orders.of_order(order["order_id"]):
-            _apply_shipment(work_order, heard)
+            # A hold that somebody set on another line for a reason of their own stays.
+            if str(work_order.source_line_id) in told:
+                _apply_shipment(work_order, heard)
 
 
 def end_installations(order: Mapping[str, Any], code: str, uow: UnitOfWork) -> None:

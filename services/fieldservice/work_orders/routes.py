@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["blueprint"]
 
+OWN_FIELDS = tuple(WorkOrderOut().fields)
+
 blueprint = Blueprint(
     "work_orders", __name__, url_prefix="/v1/work-orders", description="Work at customers' sites"
 )
@@ -55,7 +57,7 @@ def create_work_order(values: dict[str, Any]) -> WorkOrder:
 def get_work_order(work_order_id: uuid.UUID) -> dict[str, Any]:
     """Read a work order with its appointments."""
     order = queries.get_work_order(session(), principal(), work_order_id)
-    detail = {name: getattr(order, name) for name in WorkOrderOut().fields}
+    detail = {name: getattr(order, name) for name in OWN_FIELDS}
     return {**detail, "appointments": visits_of(session(), work_order_id)}
 
 
