@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry.trace import SpanKind
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, insert, literal_column, or_, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
@@ -46,7 +46,12 @@ LEASE = timedelta(seconds=60)
 """A running command whose worker has been silent this long is taken over."""
 
 RECORD_TRIES = 3
-OPEN_STATES = ("queued", "running", "in_doubt")
+
+# Not parameters: a prepared statement would lose sight of the partial index.
+_QUEUED: ColumnElement[str] = literal_column("'queued'")
+_RUNNING: ColumnElement[str] = literal_column("'running'")
+_IN_DOUBT: ColumnElement[str] = literal_column("'in_doubt'")
+_OPEN = (_QUEUED, _RUNNING, _IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +171,12 @@ def _claim(uow: UnitOfWork, calls: Mapping[str, OutsideCall], clock: Clock) -> t
     earlier = aliased(OUTSIDE_COMMANDS)
     is_head = ~(
         select(earlier.c.id)
-        .where(earlier.c.key == c.key, earlier.c.ord < c.ord, earlier.c.state.in_(OPEN_STATES))
+        .where(earlier.c.key == c.key, earlier.c.ord < c.ord, earlier.c.state.in_(_OPEN))
         .exists()
     )
     runnable = or_(
-        (c.state == "queued") & or_(c.next_attempt_at.is_(None), c.next_attempt_at <= now),
-        (c.state == "running") & (c.lease_until < now),
+        (c.state == _QUEUED) & or_(c.next_attempt_at.is_(None), c.next_attempt_at <= now),
+        (c.state == _RUNNING) & (c.lease_until < now),
     )
     query = (
         select(OUTSIDE_COMMANDS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,9 @@ __all__ = ["Timer", "TimerHandler", "Timers", "fire_due"]
 log = logging.getLogger(__name__)
 
 BATCH = 100
+
+# Not a parameter: a prepared statement would lose sight of the partial indexes.
+_PENDING = TIMERS.c.state == literal_column("'pending'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Timers:
             )
             .on_conflict_do_update(
                 index_elements=["owner_type", "owner_id", "kind"],
-                index_where=TIMERS.c.state == "pending",
+                index_where=_PENDING,
                 set_={**values, "attempts": 0, "next_attempt_at": None},
             )
         )
@@ -83,7 +86,7 @@ class Timers:
         t = TIMERS.c
         result = self._session.execute(
             update(TIMERS)
-            .where(t.owner_type == owner_type, t.owner_id == owner_id, t.kind == kind, t.state == "pending")
+            .where(t.owner_type == owner_type, t.owner_id == owner_id, t.kind == kind, _PENDING)
             .values(state="cancelled")
         )
         return bool(result.rowcount)  # type: ignore[attr-defined]
@@ -100,9 +103,7 @@ def fire_due(
     t = TIMERS.c
     due = (
         select(TIMERS)
-        .where(
-            t.state == "pending", t.due_at <= now, or_(t.next_attempt_at.is_(None), t.next_attempt_at <= now)
-        )
+        .where(_PENDING, t.due_at <= now, or_(t.next_attempt_at.is_(None), t.next_attempt_at <= now))
         .order_by(t.due_at, t.id)
     )
     with open_unit_of_work() as uow:
