@@ -114,7 +114,9 @@ def cools_at(score: float, scored_at: datetime, threshold: float, half_life_seco
     return scored_at + timedelta(seconds=half_life_seconds * math.log2(score / threshold))
 
 
-def falls_below_at(score: float, scored_at: datetime, threshold: float, half_life_seconds: int) -> datetime | None:
+def falls_below_at(
+    score: float, scored_at: datetime, threshold: float, half_life_seconds: int
+) -> datetime | None:
     """A whole second from which on the rounded score is below `threshold`, at most two after it first was."""
     instant = cools_at(score, scored_at, threshold - _HALF_STEP, half_life_seconds)
     return None if instant is None else instant.replace(microsecond=0) + timedelta(seconds=1)

@@ -17,13 +17,14 @@ from shared.kernel.clock import FixedClock
 from shared.testing.services import RunningService, SentFact
 from shared.testing.tokens import bearer
 
-ALL = {
-    name: "all"
-    for name in (
-        *("lead.read", "lead.capture", "lead.import", "lead.judge", "lead.qualify", "lead.assign"),
-        *("lead.disqualify", "lead.merge", "form.read", "form.edit", "scoring_model.read", "scoring_model.edit"),
-    )
-}
+ALL = dict.fromkeys(
+    [
+        f"lead.{verb}"
+        for verb in ("read", "capture", "import", "judge", "qualify", "assign", "disqualify", "merge")
+    ]
+    + [f"{noun}.{verb}" for noun in ("form", "scoring_model") for verb in ("read", "edit")],
+    "all",
+)
 TEAM = uuid.UUID("018f3b1e-0000-7000-8000-000000000900")
 ANN, BOB, CAT = (uuid.UUID(f"018f3b1e-0000-7000-8000-00000000090{n}") for n in (1, 2, 3))
 

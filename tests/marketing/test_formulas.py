@@ -31,7 +31,7 @@ def score(*behaviours: scoring.Behaviour, at: datetime = JUNE, **caps: int) -> f
     return scoring.behaviour_score(behaviours, WEIGHTS, caps, MONTH, at)[0]
 
 
-# -- addresses ----------------------------------------------------------------------------------------------------------
+# -- addresses ----------
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,9 @@ def test_only_a_company_has_a_domain(key: str | None, domain: str | None) -> Non
         (None, "DE", None),
     ],
 )
-def test_numbers_are_read_in_their_country(typed: str | None, country: str | None, number: str | None) -> None:
+def test_numbers_are_read_in_their_country(
+    typed: str | None, country: str | None, number: str | None
+) -> None:
     assert phone_e164(typed, country) == number
 
 
@@ -92,7 +94,7 @@ def test_names_are_folded() -> None:
     assert fold_company(None) == ""
 
 
-# -- genuineness ----------------------------------------------------------------------------------------------------------
+# -- genuineness ----------
 
 
 def test_a_throw_away_mailbox_and_a_wrong_number_are_fake() -> None:
@@ -153,12 +155,14 @@ def test_names_typed_at_random(name: str) -> None:
     assert is_random_name(name)
 
 
-@pytest.mark.parametrize("name", ["Schwarz", "Lynch", "Brandt", "Asdf", "Rhythms", "Müller-Lüdenscheidt", None])
+@pytest.mark.parametrize(
+    "name", ["Schwarz", "Lynch", "Brandt", "Asdf", "Rhythms", "Müller-Lüdenscheidt", None]
+)
 def test_names_of_people(name: str | None) -> None:
     assert not is_random_name(name)
 
 
-# -- doubles --------------------------------------------------------------------------------------------------------------
+# -- doubles ----------
 
 
 def person(name: str = "ines brandt", **values: object) -> Identity:
@@ -174,11 +178,29 @@ def test_the_order_of_names_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "level", "score_", "signals"),
     [
-        (person("a", email_key="x@y.example"), person("b", email_key="x@y.example"), "certain", 100.0, ("email",)),
-        (person(phone_e164="+1"), person("brandt ines", phone_e164="+1"), "certain", 100.0, ("phone", "name")),
+        (
+            person("a", email_key="x@y.example"),
+            person("b", email_key="x@y.example"),
+            "certain",
+            100.0,
+            ("email",),
+        ),
+        (
+            person(phone_e164="+1"),
+            person("brandt ines", phone_e164="+1"),
+            "certain",
+            100.0,
+            ("phone", "name"),
+        ),
         (person(phone_e164="+1"), person("otto kern", phone_e164="+1"), "possible", 30.0, ("phone",)),
         (person(domain="y.example"), person(domain="y.example"), "probable", 100.0, ("name", "domain")),
-        (person(folded_company="acme"), person(folded_company="acme"), "probable", 100.0, ("name", "company")),
+        (
+            person(folded_company="acme"),
+            person(folded_company="acme"),
+            "probable",
+            100.0,
+            ("name", "company"),
+        ),
     ],
 )
 def test_how_sure_two_leads_are_one_person(
@@ -206,14 +228,18 @@ def test_the_lead_that_went_furthest_goes_on_then_the_older_then_the_smaller_id(
     assert precedence("open", JUNE, ids[0]) < precedence("open", JUNE, ids[1])
 
 
-# -- score ----------------------------------------------------------------------------------------------------------------
+# -- score ----------
 
 
 def test_a_score_fades_by_its_half_life() -> None:
     behaviours = (did("form", 30), did("click", 15), did("attended", 7.5))
     total, parts = scoring.behaviour_score(behaviours, WEIGHTS, {}, MONTH, JUNE)
     assert round(total, 2) == 36.94
-    assert [(p.type, round(p.value, 4)) for p in parts] == [("form", 25.0), ("click", 3.5355), ("attended", 8.409)]
+    assert [(p.type, round(p.value, 4)) for p in parts] == [
+        ("form", 25.0),
+        ("click", 3.5355),
+        ("attended", 8.409),
+    ]
     assert round(score(*behaviours, at=JUNE + timedelta(days=30)), 2) == 18.47
 
 
@@ -275,13 +301,24 @@ def test_temperature(value: float, grade: str, is_genuine: bool, temperature: st
     assert found == temperature
 
 
-@pytest.mark.parametrize(("points", "grade"), [(80, "A"), (79, "B"), (60, "B"), (40, "C"), (20, "D"), (19, "F")])
+@pytest.mark.parametrize(
+    ("points", "grade"), [(80, "A"), (79, "B"), (60, "B"), (40, "C"), (20, "D"), (19, "F")]
+)
 def test_grades(points: int, grade: str) -> None:
     assert scoring.grade_of(points) == grade
 
 
-def criterion(key: str, field: str, operator: str, value: object, points: int, **more: bool) -> dict[str, object]:
-    return {"key": key, "field": field, "operator": operator, "value": value, "points": points, "excludes": False} | more
+def criterion(
+    key: str, field: str, operator: str, value: object, points: int, **more: bool
+) -> dict[str, object]:
+    return {
+        "key": key,
+        "field": field,
+        "operator": operator,
+        "value": value,
+        "points": points,
+        "excludes": False,
+    } | more
 
 
 CRITERIA = [
@@ -294,7 +331,9 @@ CRITERIA = [
 
 
 def test_fit_adds_what_matches_and_says_what_it_saw() -> None:
-    found = scoring.fit(CRITERIA, {"employee_count": 240, "industry": "machinery", "title": "Head of Production"})
+    found = scoring.fit(
+        CRITERIA, {"employee_count": 240, "industry": "machinery", "title": "Head of Production"}
+    )
     assert (found.points, found.grade, found.coverage) == (90, "A", 0.8)
     assert found.matched[0] == {"key": "size", "points": 40, "seen": "240"}
     assert [each["key"] for each in found.matched] == ["size", "trade", "decides"]
@@ -302,12 +341,17 @@ def test_fit_adds_what_matches_and_says_what_it_saw() -> None:
 
 def test_fit_never_falls_below_zero_and_a_rival_is_f() -> None:
     assert scoring.fit(CRITERIA, {"employee_count": 3}).points == 0
-    rival = {"employee_count": 500, "industry": "machinery", "title": "head", "company_domain": "rival.example"}
+    rival = {
+        "employee_count": 500,
+        "industry": "machinery",
+        "title": "head",
+        "company_domain": "rival.example",
+    }
     assert (scoring.fit(CRITERIA, rival).points, scoring.fit(CRITERIA, rival).grade) == (90, "F")
     assert scoring.fit([], {}).coverage == 1.0
 
 
-# -- working time ---------------------------------------------------------------------------------------------------------
+# -- working time ----------
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

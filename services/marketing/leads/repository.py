@@ -30,11 +30,11 @@ class Leads(Repository[Lead]):
         number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
         self.session.execute(select(cast(func.pg_advisory_xact_lock(number), Text)))
 
-    def survivor(self, lead_id: uuid.UUID, *, lock: bool = False) -> Lead | None:
-        """The lead, or the one that it was merged into in the end."""
-        found = self.find(lead_id, lock=lock)
+    def survivor(self, lead_id: uuid.UUID) -> Lead | None:
+        """The lead, or the one that it was merged into in the end, locked."""
+        found = self.find(lead_id, lock=True)
         while found is not None and found.merged_into_id is not None:
-            found = self.find(found.merged_into_id, lock=lock)
+            found = self.find(found.merged_into_id, lock=True)
         return found
 
     def of_mailbox(self, email_key: str) -> Lead | None:

@@ -22,6 +22,7 @@ from services.marketing.leads.repository import Leads
 from services.marketing.leads.use_cases import moment_now
 from services.marketing.processes.score_lead import rescore
 from shared.db.unit_of_work import UnitOfWork
+from shared.kernel.ids import new_id
 
 __all__ = ["JUDGE", "Arrival", "Captured", "capture_lead", "note_behaviour", "submit_form"]
 
@@ -90,6 +91,8 @@ def capture_lead(
             if duplicate_policy == "reject":
                 raise DuplicateLead("Work with the lead that is there.", lead_id=str(twin.id))
             if duplicate_policy == "link":
+                # A worker may be judging it at this moment.
+                twin = leads.get(twin.id, lock=True)
                 _keep_arrival(uow, arrival, fingerprint, twin, behaviour_type, captured_at, moment)
                 twin.came_again(moment)
                 rescore(twin, uow)
@@ -206,23 +209,27 @@ def _keep_arrival(
     occurred_at: datetime,
     moment: Moment,
 ) -> None:
-    submission = Submission(
-        scope=arrival.scope,
-        key=arrival.key,
-        fingerprint=fingerprint,
-        lead_id=lead.id,
-        received_at=moment.at,
-        raw=dict(arrival.raw),
-        ip=arrival.ip,
-        user_agent=arrival.user_agent,
-        is_honeypot_filled=arrival.is_honeypot_filled,
-        fill_seconds=arrival.fill_seconds,
-        min_fill_seconds=arrival.min_fill_seconds,
-    )
     # The rows refer to the lead, which nothing tells the session: the lead goes first.
     uow.flush()
-    uow.session.add(submission)
-    uow.session.add(_behaviour(lead, behaviour_type, occurred_at, f"submission:{submission.id}"))
+    occasion = new_id()
+    if arrival.is_form or arrival.key is not None:
+        uow.session.add(
+            Submission(
+                id=occasion,
+                scope=arrival.scope,
+                key=arrival.key,
+                fingerprint=fingerprint,
+                lead_id=lead.id,
+                received_at=moment.at,
+                raw=dict(arrival.raw),
+                ip=arrival.ip,
+                user_agent=arrival.user_agent,
+                is_honeypot_filled=arrival.is_honeypot_filled,
+                fill_seconds=arrival.fill_seconds,
+                min_fill_seconds=arrival.min_fill_seconds,
+            )
+        )
+    uow.session.add(_behaviour(lead, behaviour_type, occurred_at, f"submission:{occasion}"))
 
 
 def _behaviour(lead: Lead, behaviour_type: str, occurred_at: datetime, source_id: str) -> BehaviourRow:

@@ -114,7 +114,9 @@ def convert_lead(
 ) -> Lead:
     """Sales accepted, whichever handover it answers; for a merged lead its survivor converts. Raises LeadUnknown."""
     with uow:
-        lead = _answered(lead_id, uow)
+        lead = Leads(uow.session).survivor(lead_id)
+        if lead is None:
+            raise LeadUnknown(f"There is no lead {lead_id}.")
         lead.convert(account_id, contact_id, opportunity_id, moment_now(uow, origin))
         _stop_timers(lead, uow)
         return lead
@@ -123,21 +125,19 @@ def convert_lead(
 def take_back_lead(
     lead_id: uuid.UUID, handover_no: int, reason: str, note: str | None, uow: UnitOfWork, *, origin: str
 ) -> Lead:
-    """Sales returned it: it cools off. An answer to an earlier handover is only noted. Raises LeadUnknown."""
+    """Sales returned it: it cools off. An answer that comes too late, or concerns a lead merged since, is only noted.
+
+    Raises LeadUnknown.
+    """
     with uow:
-        lead = _answered(lead_id, uow)
+        lead = Leads(uow.session).find(lead_id, lock=True)
+        if lead is None:
+            raise LeadUnknown(f"There is no lead {lead_id}.")
         moment = moment_now(uow, origin)
         cool_off = ScoringModels(uow.session).active().cool_off
         if lead.take_back(handover_no, reason, note, moment.at + cool_off, moment):
             _stop_timers(lead, uow)
         return lead
-
-
-def _answered(lead_id: uuid.UUID, uow: UnitOfWork) -> Lead:
-    lead = Leads(uow.session).survivor(lead_id, lock=True)
-    if lead is None:
-        raise LeadUnknown(f"There is no lead {lead_id}.")
-    return lead
 
 
 def _obstacles(lead: Lead, model: ScoringModel, moment: Moment, uow: UnitOfWork) -> list[str]:
