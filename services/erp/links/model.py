@@ -90,7 +90,6 @@ class Link(AggregateRoot, Base):
     mapping_version: Mapped[int | None]
     erp_id: Mapped[str | None]
     erp_number: Mapped[str | None]
-    erp_revision: Mapped[int]
     lines: Mapped[list[dict[str, Any]]]
     net_total: Mapped[Money] = money("net_total")
     tax_total: Mapped[Money] = money("tax_total")
@@ -114,7 +113,7 @@ class Link(AggregateRoot, Base):
     @classmethod
     def take(cls, order: Mapping[str, Any], event_id: str) -> Self:
         """A link of a newly submitted order, which is the data of the fact `event_id` in wire form."""
-        link = cls(id=uuid.UUID(order["order_id"]), request_no=order["request_no"], erp_revision=0)
+        link = cls(id=uuid.UUID(order["order_id"]), request_no=order["request_no"])
         link._take(order, event_id)
         return link
 
@@ -156,7 +155,6 @@ class Link(AggregateRoot, Base):
         self.told = []
         self.acceptance_told = self.takes_erp_figures = False
         self.erp_id = self.erp_number = self.content_hash = self.mapping_version = None
-        self.erp_revision = 0
         self.last_error = self.blocked_reason = self.blocked_detail = None
         self.asked_event_id = event_id
 
@@ -358,9 +356,9 @@ class Link(AggregateRoot, Base):
     def follow(self, document: ErpDocument) -> None:
         """Make facts of all that is new in a snapshot, in the order in which it must have happened.
 
-        An older snapshot than the last, and one that comes while the ERP is asked to cancel, changes nothing.
+        An older snapshot than the last holds nothing new; while the ERP is asked to cancel, nothing is taken.
         """
-        if document.revision <= self.erp_revision or self.state not in ("created", "accepted"):
+        if self.state not in ("created", "accepted"):
             return
         if self.state == "created" and document.state == CONFIRMED:
             if document.due is not None:
@@ -373,7 +371,6 @@ class Link(AggregateRoot, Base):
                 self.invoice(invoice)
             for payment in document.payments:
                 self.pay(payment)
-        self.erp_revision = document.revision
         if document.state == CANCELLED and self.state in ("created", "accepted"):
             self.cancelled(
                 document.code or "cancelled_in_erp", document.text or "Cancelled there", document.changed_at

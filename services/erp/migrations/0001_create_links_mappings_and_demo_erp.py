@@ -33,7 +33,6 @@ CREATE TABLE links (
     mapping_version bigint,
     erp_id text,
     erp_number text,
-    erp_revision integer NOT NULL,
     lines jsonb NOT NULL,
     net_total numeric(19, 4) NOT NULL,
     net_total_currency char(3) NOT NULL,
