@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,9 +24,12 @@ FOLDER = Path(
 IMPORTED = datetime(2018, 1, 1, tzinfo=UTC)
 STAGES = ("prospecting", "engaging")
 
-pytestmark = pytest.mark.skipif(
-    not FOLDER.exists(), reason=f"SALES HISTORY TESTS SKIPPED: there is no folder {FOLDER}"
-)
+_SKIPPED = f"SALES HISTORY TESTS SKIPPED: there is no folder {FOLDER}. CRM_SALES_HISTORY may name another."
+
+pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason=_SKIPPED)
+if not FOLDER.exists():
+    # A warning is shown at the end of the run; the reason of a skipped test is not.
+    warnings.warn(_SKIPPED, stacklevel=1)
 
 
 def _read(name: str) -> list[dict[str, str]]:
@@ -117,7 +121,8 @@ def _expected(rows: list[dict[str, str]], key: Callable[[dict[str, str]], str]) 
 
 def test_imported_history_is_counted_right(analytics: Analytics) -> None:
     rows = _read("sales_pipeline.csv")
-    told = [fact.record() for facts in _told(rows) for fact in facts]
+    # Looking at each fact's contract would take longer than the rest: every fortieth row has to do.
+    told = [fact.record(check=number % 40 == 0) for number, facts in enumerate(_told(rows)) for fact in facts]
     for start in range(0, len(told), 1_000):
         analytics.arrive(told[start : start + 1_000])
     analytics.catch_up()

@@ -147,10 +147,10 @@ def expected(shared_analytics: Analytics) -> dict[str, object]:
     return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
-    batch=st.integers(1, 60),
+    batch=st.integers(3, 60),
     cuts=st.lists(st.integers(0, len(STORY)), max_size=6),
     repeated=st.lists(st.integers(0, len(STORY) - 1), max_size=8),
 )

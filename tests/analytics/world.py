@@ -66,10 +66,11 @@ class Told:
     id: uuid.UUID = field(default_factory=new_id)
     correlation_id: uuid.UUID = field(default_factory=new_id)
 
-    def record(self) -> ReceivedRecord:
-        """The fact as the broker gives it. Raises ContractViolation."""
+    def record(self, *, check: bool = True) -> ReceivedRecord:
+        """The fact as the broker gives it. Raises ContractViolation, unless told not to look."""
         catalog = Catalog.load()
-        catalog.validator(self.type)(dict(self.data))
+        if check:
+            catalog.validator(self.type)(dict(self.data))
         headers = to_headers(
             event_id=self.id,
             source=f"/crm/{self.type.split('.')[1]}",

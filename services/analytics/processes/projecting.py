@@ -100,9 +100,10 @@ def retry_blocked_key(name: str, key: str, uow: UnitOfWork) -> int:
 
     Raises UnknownProjection, KeyNotBlocked.
     """
+    projection = use_cases.known(PROJECTIONS, name)
     with uow:
         first, last = use_cases.blocked_from(name, key, uow)
-        return use_cases.unblock(PROJECTIONS[name], key, facts_of_key(uow.session, key, first, last), uow)
+        return use_cases.unblock(projection, key, facts_of_key(uow.session, key, first, last), uow)
 
 
 def skip_blocked_fact(name: str, key: str, reason: str, uow: UnitOfWork) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.analytics.projections.errors import UnknownProjection
 from services.analytics.projections.model import BlockedKey, ProjectionRun, SkippedFact
 from services.analytics.projections.repository import digest_of
 
@@ -60,10 +59,7 @@ def projection_runs(session: Session, name: str | None = None) -> list[dict[str,
     )
     if name is not None:
         query = query.where(ProjectionRun.name == name)
-    found = [dict(row) for row in session.execute(query).mappings()]
-    if name is not None and not found:
-        raise UnknownProjection(f"There is no projection {name}.")
-    return found
+    return [dict(row) for row in session.execute(query).mappings()]
 
 
 def live_digest(session: Session, tables: Iterable[str]) -> dict[str, Any]:

@@ -54,9 +54,10 @@ def list_projections(arguments: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, answered(ProjectionDetail))
 def get_projection(arguments: dict[str, Any], name: str) -> dict[str, Any]:
     """Read a projection, with the digest of its tables as they are now."""
-    runs = _rows(freshness({}), name)
+    tables = use_cases.known(PROJECTIONS, name).tables
     fresh = freshness(arguments, name)
-    return {"runs": runs, "tables": queries.live_digest(session(), PROJECTIONS[name].tables), **fresh}
+    runs = _rows(freshness({}), name)
+    return {"runs": runs, "tables": queries.live_digest(session(), tables), **fresh}
 
 
 @blueprint.post("/<name>/rebuild", permission="projection.operate")
@@ -72,7 +73,7 @@ def rebuild_projection(name: str) -> Any:
 @blueprint.response(200, answered(BlockedKeys))
 def list_blocked_keys(arguments: dict[str, Any], name: str) -> dict[str, Any]:
     """List the keys that wait behind a fact that could not be applied, and the facts left out by people."""
-    queries.projection_runs(session(), name)
+    use_cases.known(PROJECTIONS, name)
     fresh = freshness(arguments, name)
     return {
         "items": queries.blocked_keys(session(), name),

@@ -32,7 +32,7 @@ class RunOut(Schema):
 class ProjectionRow(RunOut):
     head = fields.Integer(metadata={"description": "Position of the newest archived row."})
     lag_positions = fields.Integer()
-    lag_seconds = Float()
+    lag_seconds = Float(allow_none=True, metadata={"description": "Of live runs."})
     blocked = fields.Integer(metadata={"description": "How many keys wait for a person."})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from services.analytics.projection import ArchivedFact, Data, Projection, Row
@@ -28,7 +28,7 @@ from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import current_cause
 from shared.kernel.errors import IllegalState
 
-__all__ = ["blocked_from", "finish", "fold", "rebuild", "register", "skip_fact", "unblock"]
+__all__ = ["blocked_from", "finish", "fold", "known", "rebuild", "register", "skip_fact", "unblock"]
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +55,20 @@ def register(projections: Iterable[Projection], uow: UnitOfWork) -> None:
                     _begin_building(projection, uow)
 
 
+def known(projections: Mapping[str, Projection], name: str) -> Projection:
+    """The projection of that name. Raises UnknownProjection."""
+    projection = projections.get(name)
+    if projection is None:
+        raise UnknownProjection(f"The projections are {', '.join(sorted(projections))}.")
+    return projection
+
+
 def rebuild(projections: Mapping[str, Projection], name: str, uow: UnitOfWork) -> ProjectionRun:
     """Begin to fill a second set of tables from position 1.
 
     Raises UnknownProjection, KeysAreBlocked, IllegalState where a rebuild is at work.
     """
-    projection = projections.get(name)
-    if projection is None:
-        raise UnknownProjection(f"The projections are {', '.join(sorted(projections))}.")
+    projection = known(projections, name)
     with uow:
         runs = Runs(uow.session)
         live = runs.live(name, lock=True)
@@ -218,6 +224,8 @@ def finish(projections: Mapping[str, Projection], run_id: UUID, uow: UnitOfWork)
         live = runs.live(run.name, lock=True)
         tables = projections[run.name].tables
         now = uow.clock.now()
+        # Whole tables are read, however large; nobody waits for the answer.
+        uow.session.execute(text("SET LOCAL statement_timeout = 0"))
         digest = digest_of(uow.session, tables, shadow_schema(run.id))
         if run.projection_version == live.projection_version:
             expected = digest_of(uow.session, tables)
