@@ -64,7 +64,7 @@ def run_demo(suite: LocalSuite, console: Console) -> dict[str, Any]:
     if record is None or record.state != "ready":
         raise LocalProblem("The suite is still starting: run the demo when it says that it is ready.")
     suite.wait_ready()
-    story = Story(suite.home / "demo.json", suite.bus, console)
+    story = Story(suite.demo_file, suite.bus, console)
     try:
         result = _tell(Cast(suite), story)
     except LocalProblem as problem:

@@ -66,6 +66,11 @@ class LocalSuite:
         return self.home / "run.json"
 
     @property
+    def demo_file(self) -> Path:
+        """What the latest demo told, as JSON."""
+        return self.home / "demo.json"
+
+    @property
     def logs(self) -> Path:
         """Folder of the logs, one file per process."""
         return self.home / "logs"
@@ -117,7 +122,9 @@ class LocalSuite:
             for name, value in os.environ.items()
             if name in _INHERITED or name.startswith(("CRM_", "OTEL_"))
         }
-        variables.update({f"CRM_{name.upper()}_URL": self.url(name) for name in HTTP})
+        for name in HTTP:
+            variables[f"CRM_{name.upper()}_URL"] = self.url(name)
+            variables[f"CRM_{name.upper()}_BUS_URL"] = self.health_url(name, "bus").removesuffix("/readyz")
         variables |= {
             "CRM_DATABASE_URL": self.database_url(service),
             "CRM_BUS": self.bus,
@@ -136,6 +143,8 @@ class LocalSuite:
         if service == "identity":
             variables["CRM_ADMIN_CLIENT_ID"] = ADMIN_CLIENT_ID
             variables["CRM_ADMIN_CLIENT_SECRET"] = self.secrets.admin_client_secret()
+        if service == "web":
+            variables["CRM_DEMO_FILE"] = str(self.demo_file)
         return variables
 
     # What one can do with it.
