@@ -70,9 +70,13 @@ def test_without_anybody_in_sales_a_lead_is_qualified_and_nobodys(marketing: Mar
     marketing.dismiss(BOB, "Bob")
     lead = marketing.hot()
     assert (outcome(lead), lead["accept_by"]) == (("qualified", 1, None), None)
+    assert [item["code"] for item in lead["attention"]] == ["unowned"]
     marketing.clock.advance(timedelta(days=30))
     marketing.service.fire_timers()
     assert len(marketing.facts("qualified")) == 1
+    marketing.hire(CAT, "Cat")
+    lead = marketing.act(lead, "assign", {"reason": "new here"})
+    assert (outcome(lead), lead["attention"]) == (("qualified", 2, str(CAT)), [])
 
 
 def test_what_is_not_genuine_does_not_go_to_sales(marketing: Marketing) -> None:

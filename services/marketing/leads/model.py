@@ -308,6 +308,7 @@ class Lead(AggregateRoot, Base):
             return
         self.state, self.accept_by, self.cool_off_until = "converted", None, None
         self.account_id, self.contact_id, self.opportunity_id = ids
+        self._unflag("unowned")
         self._note("convert", moment)
         self.record(
             LeadConverted(
@@ -389,10 +390,6 @@ class Lead(AggregateRoot, Base):
         self._note("merge", moment, str(survivor.id))
         self.record(LeadMerged(**self._state(moment), survivor_id=survivor.id, merged_at=moment.at))
 
-    def flag_unowned(self, moment: Moment) -> None:
-        """Nobody in sales took it: people have to look."""
-        self._flag("unowned", f"Nobody in sales answered {self.handover_no - 1} handovers.", moment)
-
     def flag_unjudged(self, error: str, moment: Moment) -> None:
         """The checks failed for good."""
         self._flag("not_judged", error, moment)
@@ -402,6 +399,9 @@ class Lead(AggregateRoot, Base):
         handover.lead_id, handover.handover_no, handover.handed_over_at = self.id, self.handover_no, moment.at
         self.owner_team_id, self.owner_id = handover.team_id, handover.owner_id
         self.accept_by, self.cool_off_until = handover.accept_by, None
+        self._unflag("unowned")
+        if self.owner_id is None:
+            self._flag("unowned", "Nobody in sales has it. Assign it to somebody.", moment)
         self._note(verb, moment, f"handover {self.handover_no} to {self.owner_id or 'nobody'}")
         self.record(
             LeadQualified(
@@ -438,8 +438,14 @@ class Lead(AggregateRoot, Base):
         )
 
     def _flag(self, code: str, detail: str, moment: Moment) -> None:
-        others = [item for item in self.attention if item["code"] != code]
-        self.attention = [*others, {"code": code, "since": moment.at.isoformat(), "detail": detail}]
+        self._unflag(code)
+        self.attention = [
+            *self.attention,
+            {"code": code, "since": moment.at.isoformat(), "detail": detail},
+        ]
+
+    def _unflag(self, code: str) -> None:
+        self.attention = [item for item in self.attention if item["code"] != code]
 
     def _note(self, verb: str, moment: Moment, detail: str | None = None) -> None:
         entry = {"at": moment.at.isoformat(), "verb": verb, "state": self.state, "actor_id": moment.actor_id}

@@ -183,7 +183,7 @@ class _Contribution(Schema):
 class _Match(Schema):
     key = fields.String()
     points = fields.Integer()
-    seen = fields.String()
+    seen = fields.String(metadata=_PII)
 
 
 class _Explanation(Schema):

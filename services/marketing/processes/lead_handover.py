@@ -191,8 +191,6 @@ def _pass_on(lead: Lead, reason: str, uow: UnitOfWork) -> None:
     handover = Handover(team_id=lead.owner_team_id) if is_last else _turn(lead, model, moment, uow)
     lead.pass_on(handover, reason, moment)
     _watch(handover, uow)
-    if lead.owner_id is None:
-        lead.flag_unowned(moment)
 
 
 def _watch(handover: Handover, uow: UnitOfWork) -> None:
