@@ -46,7 +46,7 @@ def _prepare(chunk: Sequence[Row], uow: UnitOfWork) -> Apply:
         effective_at = noon(row.values.get("created_on"), uow)
         if values.get("parent_id") is not None:
             uow.session.flush()
-            check_parent(accounts, account and account.id, values["parent_id"])
+            check_parent(accounts, account.id if account is not None else None, values["parent_id"])
         if account is None:
             values = {"currency": base_currency, "external_id": row.external_id, **values}
             account = accounts.add(Account.create(values, origin="import", now=effective_at))
@@ -72,7 +72,7 @@ def _values(row: Mapping[str, Any], known: Mapping[str, Account]) -> tuple[dict[
             {"type": "billing", "lines": [], **place, "is_primary": True, "verified": False}
         ]
     parent = row.get("parent_external_id")
-    if parent in known:
+    if parent is not None and parent in known:
         values["parent_id"] = known[parent].id
     elif parent is not None:
         warning = f"There is no account with the external id {parent}: it is kept without a parent."
