@@ -312,6 +312,18 @@ def test_a_worker_that_was_taken_over_records_nothing(
     assert _results(erp) == ["done a"]
 
 
+def test_a_worker_records_nothing_while_another_is_at_its_command(erp: Runtime) -> None:
+    class Overtaken(Outside):
+        def perform(self, command: Command) -> str:
+            _die_at_work(erp, self, after_the_call=False)
+            return super().perform(command)
+
+    _ask(erp, "order-1", "a")
+    _run(erp, Overtaken())
+    assert (_row(erp).state, _row(erp).attempts) == ("running", 2)
+    assert _results(erp) == []
+
+
 def test_a_slow_answer_settles_the_doubt_that_came_up_meanwhile(erp: Runtime, clock: FixedClock) -> None:
     class Slow(Outside):
         def perform(self, command: Command) -> str:
