@@ -17,7 +17,18 @@ from rich.table import Table
 
 from deploy.local import demo_proof as proof
 from deploy.local.demo_chain import Fact, latencies, percentile
-from deploy.local.demo_flow import Cast, Deal, accept_lead, ask_for_demonstration, install, known_deal, sell
+from deploy.local.demo_flow import (
+    Cast,
+    Deal,
+    accept_lead,
+    accept_offer,
+    ask_for_demonstration,
+    find_order,
+    install,
+    known_deal,
+    sell,
+    send_offer,
+)
 from deploy.local.demo_story import Chapter, Story
 from deploy.local.problems import LocalProblem
 from deploy.local.suite import ROOT, LocalSuite
@@ -145,8 +156,9 @@ def _crashed(cast: Cast, chapter: Chapter) -> Deal:
     """One order through three crashes: the bus process of sales right after the win, that of support while it drafts
     the contract, that of the connector while the ERP ships."""
     deal = known_deal(cast, chapter, _CRASHED_CUSTOMER, "An arm in a thunderstorm")
-    sell(cast, chapter, deal)
+    accept_offer(cast, chapter, deal, send_offer(cast, chapter, deal))
     killed = [_kill(cast, chapter, "sales")]
+    find_order(cast, chapter, deal)
     chapter.until(
         "The draft of the contract",
         lambda: cast.admin.get("support", "/v1/contracts", order_id=deal.order_id)["items"],

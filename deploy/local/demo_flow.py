@@ -16,7 +16,18 @@ from deploy.local.problems import LocalProblem
 from deploy.local.seed import FORM
 from deploy.local.suite import LocalSuite
 
-__all__ = ["Cast", "Deal", "accept_lead", "ask_for_demonstration", "install", "known_deal", "sell"]
+__all__ = [
+    "Cast",
+    "Deal",
+    "accept_lead",
+    "accept_offer",
+    "ask_for_demonstration",
+    "find_order",
+    "install",
+    "known_deal",
+    "sell",
+    "send_offer",
+]
 
 _BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 _ADDRESS = {"lines": ["Hafenstrasse 12"], "locality": "Bremen", "postal_code": "28195", "country": "DE"}
@@ -178,8 +189,13 @@ def known_deal(cast: Cast, chapter: Chapter, customer: str, name: str) -> Deal:
 
 
 def sell(cast: Cast, chapter: Chapter, deal: Deal) -> None:
-    """Quote, approval, sending, and the customer's acceptance by the signed link: with it the deal is won and its
-    order submitted, in one transaction."""
+    """From the quote to the order."""
+    accept_offer(cast, chapter, deal, send_offer(cast, chapter, deal))
+    find_order(cast, chapter, deal)
+
+
+def send_offer(cast: Cast, chapter: Chapter, deal: Deal) -> str:
+    """A quote is drafted, approved and sent. The signed link that the customer gets."""
     rep = cast.user(deal.owner_id)
     body = {
         "opportunity_id": deal.opportunity_id,
@@ -201,7 +217,30 @@ def sell(cast: Cast, chapter: Chapter, deal: Deal) -> None:
     recipient = {"email": deal.email} | ({"contact_id": deal.contact_id} if deal.contact_id else {})
     words = f"Quote {quote['number']} over {_money(quote['net_total'])} is sent"
     quote = chapter.did(words, rep.change, "sales", quote, "send", recipients=[recipient])
-    _accept_by_link(cast, chapter, quote["recipients"][0]["link"], deal)
+    link: str = quote["recipients"][0]["link"]
+    return link
+
+
+def accept_offer(cast: Cast, chapter: Chapter, deal: Deal, link: str) -> None:
+    """The customer reads and accepts: the deal is won and its order submitted, in one transaction."""
+    door = cast.admin.open_door
+    offer = chapter.did("The customer opens the signed link", door, "sales", "GET", link)
+    acceptance = {
+        "signer": {"name": "Clara Lindner", "email": deal.email},
+        "document_sha256": offer["document_sha256"],
+    }
+    words = "The customer accepts: the deal is won, the order is on its way"
+    chapter.did(words, door, "sales", "POST", f"{link}/accept", acceptance)
+
+
+def find_order(cast: Cast, chapter: Chapter, deal: Deal) -> None:
+    """Note the order that the acceptance made, and follow its chain. Raises LocalProblem when it left its lead's."""
+    deal.order_id = _only(cast.admin, "sales", "/v1/orders", opportunity_id=deal.opportunity_id)["id"]
+    order = cast.admin.read("sales", f"/v1/orders/{deal.order_id}")
+    if chapter.chain is None:
+        chapter.follow(cast.chain(order["root_correlation_id"]))
+    elif chapter.chain.correlation_id != order["root_correlation_id"]:
+        raise LocalProblem(f"The order hangs on the chain {order['root_correlation_id']}, not on its lead's.")
 
 
 def install(cast: Cast, chapter: Chapter, deal: Deal) -> str:
@@ -234,23 +273,6 @@ def _judge_by_hand(cast: Cast, chapter: Chapter, path: str) -> None:
     words = "Many leads came from this address, so it may be a robot; a marketer calls: it is not"
     verdict = {"value": "genuine", "reason": "Spoke to her on the phone."}
     chapter.did(words, marketer.change, "marketing", lead, "override-verdict", **verdict)
-
-
-def _accept_by_link(cast: Cast, chapter: Chapter, link: str, deal: Deal) -> None:
-    door = cast.admin.open_door
-    offer = chapter.did("The customer opens the signed link", door, "sales", "GET", link)
-    acceptance = {
-        "signer": {"name": "Clara Lindner", "email": deal.email},
-        "document_sha256": offer["document_sha256"],
-    }
-    words = "The customer accepts: the deal is won, the order is on its way"
-    chapter.did(words, door, "sales", "POST", f"{link}/accept", acceptance)
-    deal.order_id = _only(cast.admin, "sales", "/v1/orders", opportunity_id=deal.opportunity_id)["id"]
-    order = cast.admin.read("sales", f"/v1/orders/{deal.order_id}")
-    if chapter.chain is None:
-        chapter.follow(cast.chain(order["root_correlation_id"]))
-    elif chapter.chain.correlation_id != order["root_correlation_id"]:
-        raise LocalProblem(f"The order hangs on the chain {order['root_correlation_id']}, not on its lead's.")
 
 
 def _plan_visit(cast: Cast, chapter: Chapter, work_order: Mapping[str, Any]) -> tuple[Answer, SuiteClient]:
