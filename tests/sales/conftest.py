@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Sales:
     def client(self) -> FlaskClient:
         return self.service.client
 
-    @property
+    @cached_property
     def admin(self) -> dict[str, str]:
         return bearer(self.me, {"*": "all"})
 
