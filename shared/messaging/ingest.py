@@ -18,6 +18,9 @@ from shared.observability.metrics import metrics
 
 __all__ = ["Ingest", "Store"]
 
+POLL_SECONDS = 0.5
+"""How long a poll waits for the first record, and so how long a stop may take."""
+
 LAG_INTERVAL = 10.0
 """Seconds between two measurements of the lag, which cost the broker a question."""
 
@@ -60,7 +63,7 @@ class Ingest(Loop):
             self._connection = psycopg.connect(self._url, application_name="ingest", connect_timeout=5)
         if self._subscriber is None:
             self._subscriber = self._open_subscriber()
-        records = self._subscriber.poll(timeout=0.5)
+        records = self._subscriber.poll(timeout=POLL_SECONDS)
         if records:
             with self._connection.transaction():
                 stored = self._store.store(self._connection, records, self._clock.now())
