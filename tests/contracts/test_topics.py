@@ -117,10 +117,9 @@ def test_the_hand_offs_between_services_are_declared(
     assert handled <= catalog.handled_types(consumer)
 
 
-def test_analytics_and_the_workspace_hear_every_fact(catalog: Catalog, topic: Topic) -> None:
+def test_analytics_hears_every_fact(catalog: Catalog, topic: Topic) -> None:
     if is_dead_letter_topic(topic):
         assert topic.consumers == {}
         return
     everything = {entry.type for entry in topic.types}
     assert topic.consumers["analytics"] == everything
-    assert topic.consumers["web"] == everything
