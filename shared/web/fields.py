@@ -16,8 +16,9 @@ from typing import Any
 from marshmallow import ValidationError, validate
 from marshmallow.fields import Boolean as _Boolean
 from marshmallow.fields import Date as _Date
-from marshmallow.fields import Dict, Field, List, Nested, Raw, String
+from marshmallow.fields import Dict, Field, Nested, Raw, String
 from marshmallow.fields import Integer as _Integer
+from marshmallow.fields import List as _List
 
 from shared.kernel.money import Money, minor_units
 
@@ -126,6 +127,17 @@ class Integer(_Integer):
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         raise ValidationError("Not a whole number.")
+
+
+class List(_List[Any]):
+    """Several values of one kind."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        try:
+            return super()._deserialize(value, attr, data, **kwargs)
+        except ValidationError as error:
+            # Without the halves of items that could be read: a schema's own checks of the list would stumble.
+            raise ValidationError(error.messages) from None
 
 
 class Decimal(Field[decimal.Decimal]):
