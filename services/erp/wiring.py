@@ -41,9 +41,13 @@ def _port(runtime: Runtime) -> ErpPort | None:
     settings = _settings(runtime)
     if settings.erp_port == "pull":
         return None
-    step = timedelta(seconds=settings.erp_demo_step_seconds)
     return DemoPort(
-        DemoErpServer(runtime.unit_of_work, request_seconds=settings.erp_request_seconds, step=step)
+        DemoErpServer(
+            runtime.unit_of_work,
+            caller_waits=settings.request_seconds,
+            gives_up_after=settings.settle_seconds * 0.8,
+            step=timedelta(seconds=settings.erp_demo_step_seconds),
+        )
     )
 
 
@@ -52,7 +56,7 @@ def _commands(runtime: Runtime) -> Mapping[str, OutsideCall]:
     handoff = Handoff(
         runtime,
         _port(runtime),
-        settle=timedelta(seconds=settings.erp_settle_seconds),
+        settle=timedelta(seconds=settings.settle_seconds),
         pause=timedelta(seconds=settings.erp_retry_seconds),
     )
     return dict.fromkeys((CREATE, CONFIRM, CANCEL, REFRESH), handoff)

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from shared.settings import SettingsError
 from shared.testing.tokens import bearer
 from tests.erp.conftest import Connector, an_order
+
+UNKNOWN = "018f3b1e-0000-7000-8000-00000000dead"
 
 
 @pytest.mark.parametrize(
@@ -37,8 +40,8 @@ def test_each_door_asks_for_its_own_permission(
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        (f"/v1/links/{uuid.uuid4()}/resend", {"reason": "x"}),
-        (f"/v1/links/{uuid.uuid4()}/reject", {"reason": "x"}),
+        (f"/v1/links/{UNKNOWN}/resend", {"reason": "x"}),
+        (f"/v1/links/{UNKNOWN}/reject", {"reason": "x"}),
         ("/v1/answers", {}),
         ("/v1/demo-erp/scripts", {"when": {"field": "any"}, "action": "reject"}),
     ],
@@ -106,6 +109,11 @@ def test_scripts_are_listed_used_up_and_taken_back(erp: Connector) -> None:
 def test_scripts_are_checked(erp: Connector, body: dict[str, Any], pointer: str) -> None:
     refused = erp.send("POST", "/v1/demo-erp/scripts", body)
     assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_settling_for_less_than_the_request_limit_stops_the_start(connect: Callable[..., Connector]) -> None:
+    with pytest.raises(SettingsError, match="CRM_ERP_SETTLE_SECONDS must not be less"):
+        connect(erp_settle_seconds=1.0, erp_request_seconds=2.0)
 
 
 def test_nobody_scripts_an_erp_in_production(connect: Callable[..., Connector]) -> None:

@@ -161,7 +161,9 @@ def test_the_same_cancellation_again_asks_nobody(erp: Connector) -> None:
 def test_a_cancellation_in_the_erp_itself_is_told(erp: Connector) -> None:
     order_id = erp.submit()
     erp.call()
-    server = DemoErpServer(erp.service.runtime.unit_of_work, request_seconds=5, step=timedelta(seconds=1))
+    server = DemoErpServer(
+        erp.service.runtime.unit_of_work, caller_waits=5, gives_up_after=5, step=timedelta(seconds=1)
+    )
     assert server("POST", "/documents/1/cancel", b"")[0] == 200
     erp.follow()
     assert erp.told(order_id) == ["received", "accepted", "cancelled"]

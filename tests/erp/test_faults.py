@@ -99,6 +99,19 @@ def test_a_slow_create_that_commits_after_the_timeout_is_found(connect: Callable
     assert len(erp.documents(order_id)) == 1
 
 
+def test_a_create_that_the_erp_gave_up_is_made_again(connect: Callable[..., Connector]) -> None:
+    erp = connect(erp_request_seconds=0.1, erp_settle_seconds=0.3)
+    erp.script("slow", parameters={"seconds": "0.5"})
+    order_id = erp.submit()
+    erp.call()
+    time.sleep(0.4)
+    assert (erp.link(order_id)["state"], erp.documents(order_id)) == ("unsure", [])
+    erp.clock.advance(timedelta(seconds=1))
+    erp.call()
+    assert erp.told(order_id) == ["received", "accepted"]
+    assert len(erp.documents(order_id)) == 1
+
+
 def test_an_erp_that_is_down_is_tried_again_soon_and_nothing_is_in_doubt(erp: Connector) -> None:
     erp.script("down", parameters={"seconds": "5"})
     first, second = erp.submit(), erp.submit()

@@ -28,14 +28,21 @@ WORK_SECONDS = 0.1
 
 
 class DemoErpServer:
-    """Answers requests as a server elsewhere would. `request_seconds`: how long a caller waits; `step`: how long the
-    ERP takes for each of its own steps."""
+    """Answers requests as a server elsewhere would. `caller_waits` and `gives_up_after` in seconds: a request goes on
+    when its caller has left, until the server itself gives it up. `step`: how long the ERP takes for each of its own
+    steps."""
 
     def __init__(
-        self, open_unit_of_work: Callable[[], UnitOfWork], *, request_seconds: float, step: timedelta
+        self,
+        open_unit_of_work: Callable[[], UnitOfWork],
+        *,
+        caller_waits: float,
+        gives_up_after: float,
+        step: timedelta,
     ) -> None:
         self._open = open_unit_of_work
-        self._request_seconds = request_seconds
+        self._caller_waits = caller_waits
+        self._gives_up_after = gives_up_after
         self._step = step
 
     def __call__(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
@@ -52,7 +59,7 @@ class DemoErpServer:
 
         # A thread of its own goes on when the caller has stopped waiting, and ends with the process.
         threading.Thread(target=work, name="demo erp request", daemon=True).start()
-        return answer.result(timeout=self._request_seconds)
+        return answer.result(timeout=self._caller_waits)
 
     def _answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         address = urlsplit(path)
@@ -91,7 +98,10 @@ class DemoErpServer:
         if "error_before" in effects:
             return _said(500, {"code": "internal_error", "text": "It broke before anything was done"})
         if "slow" in effects:
-            time.sleep(float(effects["slow"]["seconds"]))
+            seconds = float(effects["slow"]["seconds"])
+            time.sleep(min(seconds, self._gives_up_after))
+            if seconds > self._gives_up_after:
+                return _said(504, {"code": "gave_up", "text": "The request took too long and was given up"})
         done = act()
         if "error_after_commit" in effects:
             return _said(500, {"code": "internal_error", "text": "It broke after everything was done"})
