@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 SYSTEMS = {"postgres": "postgresql", "kafka": "kafka"}
 STOP_SECONDS = 10.0
+HINT_SECONDS = 0.5
 STALL_SECONDS = 60.0
 
 
@@ -84,7 +85,7 @@ class _Hints(Loop):
             )
             for channel in self._listeners:
                 self._connection.execute(f'LISTEN "{channel}"')
-        for notice in self._connection.notifies(timeout=0.5, stop_after=1):
+        for notice in self._connection.notifies(timeout=HINT_SECONDS, stop_after=1):
             self._listeners[notice.channel].wake()
         return True
 
