@@ -9,7 +9,6 @@ from tests.erp.conftest import Connector
 
 
 def test_what_is_read_matches_its_schema(erp: Connector) -> None:
-
     order_id = erp.submit()
     erp.call()
     erp.pass_time(4)

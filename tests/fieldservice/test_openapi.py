@@ -9,7 +9,6 @@ from tests.fieldservice.conftest import FieldService
 
 
 def test_what_is_read_matches_its_schema(fieldservice: FieldService) -> None:
-
     fieldservice.tell("order.submitted")
     (order,) = fieldservice.installations()
     technician = fieldservice.technician()

@@ -9,7 +9,6 @@ from tests.marketing.conftest import Marketing
 
 
 def test_what_is_read_matches_its_schema(marketing: Marketing) -> None:
-
     lead, double = marketing.hot(), marketing.lead(email="i.brandt@elsewhere.example")
     held = marketing.lead(email="joe@yopmail.com", phone=None, given_name="asdfgh")
     merged = marketing.lead(email="otto@kern.example", phone=None)

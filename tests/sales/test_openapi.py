@@ -9,7 +9,6 @@ from tests.sales.conftest import Sales
 
 
 def test_what_is_read_matches_its_schema(sales: Sales) -> None:
-
     order = sales.order()
     activity = sales.done("/v1/activities", {"type": "task", "subject": "x"})
     ids = {
