@@ -5,12 +5,9 @@ Facts carry full state and are applied only if newer than what is stored, so the
 
 from __future__ import annotations
 
-from typing import Any
-
 from marshmallow import Schema, fields
 from sqlalchemy import Table
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from shared.access.tables import PRINCIPALS, TEAMS
 from shared.db.unit_of_work import UnitOfWork
@@ -43,6 +40,20 @@ class TeamState(Schema):
     member_ids = fields.List(fields.UUID(), required=True)
 
 
+def _replacing(table: Table) -> Insert:
+    """A statement that inserts a row, or replaces it unless a newer version of it is stored. It is put together once:
+    that takes longer than to carry it out."""
+    statement = insert(table)
+    newer = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    return statement.on_conflict_do_update(
+        index_elements=["id"], set_=newer, where=table.c.version < statement.excluded.version
+    )
+
+
+_REPLACE_PRINCIPAL = _replacing(PRINCIPALS)
+_REPLACE_TEAM = _replacing(TEAMS)
+
+
 @handles(
     "crm.identity.user.created.v1",
     "crm.identity.user.changed.v1",
@@ -52,29 +63,15 @@ class TeamState(Schema):
 def remember_user(fact: Fact, uow: UnitOfWork) -> None:
     """Keep a user's name, manager, teams, epoch and whether he is active."""
     state = dict(fact.data)
-    _keep(
-        uow.session,
-        PRINCIPALS,
-        {"id": state.pop("user_id"), "kind": "staff", "version": fact.version, **state},
-    )
+    row = {"id": state.pop("user_id"), "kind": "staff", "version": fact.version, **state}
+    uow.session.execute(_REPLACE_PRINCIPAL, row)
 
 
 @handles("crm.identity.team.changed.v1", reads=TeamState)
 def remember_team(fact: Fact, uow: UnitOfWork) -> None:
     """Keep a team, its lead and its place below another team."""
     state = dict(fact.data)
-    _keep(uow.session, TEAMS, {"id": state.pop("team_id"), "version": fact.version, **state})
-
-
-def _keep(session: Session, table: Table, row: dict[str, Any]) -> None:
-    """Insert or replace `row` unless a newer version of it is stored."""
-    statement = insert(table).values(row)
-    newer = {name: statement.excluded[name] for name in row if name != "id"}
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["id"], set_=newer, where=table.c.version < statement.excluded.version
-        )
-    )
+    uow.session.execute(_REPLACE_TEAM, {"id": state.pop("team_id"), "version": fact.version, **state})
 
 
 HANDLERS = (remember_user, remember_team)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -16,6 +17,12 @@ LOCK_TIMEOUT_MS = 4_000
 
 def _dumps(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+# The connections that carry facts are psycopg's own; with the standard library's parser a third of the time of storing
+# what arrives went into headers.
+set_json_dumps(orjson.dumps)
+set_json_loads(orjson.loads)
 
 
 def libpq_url(url: str) -> str:
