@@ -24,7 +24,7 @@ from shared.messaging.bus_process import BusProcess, open_transport
 from shared.messaging.housekeeping import verify_audit
 from shared.messaging.transport import BusUnavailable
 from shared.observability.logs import configure_logging
-from shared.observability.traces import configure_tracing
+from shared.observability.traces import configure_tracing, shutdown_tracing
 from shared.service import Runtime, Service
 from shared.settings import Settings, SettingsError
 
@@ -100,7 +100,10 @@ def bus(service: Service) -> None:
     """Carry facts: relay, ingest, handlers, timers and outside commands."""
     settings = _settings(service)
     _observe(settings, "bus")
-    BusProcess(Runtime.start(service, settings, role="bus")).run()
+    try:
+        BusProcess(Runtime.start(service, settings, role="bus")).run()
+    finally:
+        shutdown_tracing()
 
 
 @cli.command()
