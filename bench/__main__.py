@@ -27,19 +27,24 @@ def main(names: tuple[str, ...], keeping: bool) -> None:
     """Measure everything, or what is named."""
     console = Console(highlight=False, soft_wrap=True)
     rows: list[Row] = []
+    problems = []
     try:
         for known, measure in _GROUPS.items():
-            if chosen := [name for name in known if not names or name in names]:
-                for row in measure(chosen):
+            chosen = [name for name in known if not names or name in names]
+            try:
+                for row in measure(chosen) if chosen else ():
                     console.print(f"[dim]{row.name}: {row.ours:.1f} {row.unit}")
                     rows.append(row)
-    except LocalProblem as problem:
-        raise click.ClickException(str(problem)) from problem
+            except LocalProblem as problem:
+                # What the other groups have measured is worth keeping.
+                problems.append(str(problem))
     finally:
         clear_home()
     show(rows, console)
     if keeping:
         keep(rows)
+    if problems:
+        raise click.ClickException(" ".join(problems))
 
 
 main.help = f"{main.help} Names: {', '.join(_NAMES)}."

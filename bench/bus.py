@@ -32,9 +32,9 @@ from shared.service import Runtime
 
 __all__ = ["MEASURES", "measure"]
 
-SAMPLES = 300
-FACTS_IN_BATCH = 20_000
-TEAMS, CHANGES = 500, 12
+SAMPLES = 200
+FACTS_IN_BATCH = 10_000
+TEAMS, CHANGES = 500, 6
 ROUNDS = 3
 _PATIENCE = 120.0
 _WARM_UP = 20
