@@ -70,9 +70,12 @@ class Lookout:
         if metrics is None or metrics.status_code != 200:
             return {}
         counts: dict[str, int] = {}
-        for family in text_string_to_metric_families(metrics.text):
-            if family.name in _COUNTS:
-                counts[_COUNTS[family.name]] = int(sum(sample.value for sample in family.samples))
+        try:
+            for family in text_string_to_metric_families(metrics.text):
+                if family.name in _COUNTS:
+                    counts[_COUNTS[family.name]] = int(sum(sample.value for sample in family.samples))
+        except ValueError:  # another program listens there
+            return {}
         return counts
 
     def _get(self, url: str) -> httpx.Response | None:
