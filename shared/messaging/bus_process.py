@@ -7,10 +7,12 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 
+from shared.contracts.catalog import Catalog
 from shared.db.engine import libpq_url
 from shared.db.migrations import at_head
 from shared.messaging.commands import OutsideCall, run_next
@@ -69,6 +71,21 @@ class _CommandLoop(Loop):
         return run_next(self._runtime.unit_of_work, self._calls, self._runtime.clock)
 
 
+class _Retention(Loop):
+    """Deletes from the embedded log what the service's own topics need not keep any longer."""
+
+    def __init__(self, runtime: Runtime, bus: PostgresBus) -> None:
+        super().__init__("retention", interval=3_600)
+        self._runtime = runtime
+        self._bus = bus
+
+    def step(self) -> bool:
+        for topic in Catalog.load().topics.values():
+            if topic.service == self._runtime.service.name and not self.stopping:
+                self._bus.expire(topic.name, self._runtime.clock.now() - timedelta(days=topic.retention_days))
+        return False
+
+
 class _Hints(Loop):
     """Listens to the database's notices and wakes the loop concerned. A hint only: every loop polls as well."""
 
@@ -118,6 +135,8 @@ class BusProcess:
             Housekeeper(runtime.database, service.group),
             *service.loops(runtime),
         ]
+        if isinstance(transport, PostgresBus):
+            loops.append(_Retention(runtime, transport))
         if service.consumers.types:
             loops.append(worker)
         topics = service.subscriptions()

@@ -7,7 +7,7 @@ can miss nothing below it. A group has one active reader; others of the group st
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -28,7 +28,6 @@ __all__ = ["PostgresBus", "create_log"]
 APPEND_LOCK = 0x63726D_627573  # "crm" "bus"
 BATCH = 1_000
 BATCH_BYTES = 16 * 2**20
-RETENTION = timedelta(days=14)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
@@ -67,11 +66,25 @@ SELECT {_COLUMNS} FROM (
 ) AS batch WHERE bytes_before < {BATCH_BYTES} ORDER BY position
 """  # noqa: S608 - constants only
 _READ = f"""
-SELECT {_COLUMNS} FROM log
-WHERE topic = %(topic)s AND position > %(after)s AND position <= %(end)s
-  AND (%(since)s::timestamptz IS NULL OR appended_at >= %(since)s)
-  AND (%(key)s::text IS NULL OR key = %(key)s)
-ORDER BY position LIMIT {BATCH}
+SELECT {_COLUMNS} FROM (
+    SELECT l.*, sum(octet_length(l.value)) OVER (ORDER BY l.position) - octet_length(l.value) AS bytes_before
+    FROM (
+        SELECT {_COLUMNS} FROM log
+        WHERE topic = %(topic)s AND position > %(after)s AND position <= %(end)s
+          AND (%(since)s::timestamptz IS NULL OR appended_at >= %(since)s)
+          AND (%(key)s::text IS NULL OR key = %(key)s)
+        ORDER BY position LIMIT {BATCH}
+    ) AS l
+) AS batch WHERE bytes_before < {BATCH_BYTES} ORDER BY position
+"""  # noqa: S608 - constants only
+# Positions follow time, so the first record that is young enough is where the old ones end.
+_EXPIRE = f"""
+DELETE FROM log WHERE position IN (
+    SELECT position FROM log
+    WHERE topic = %(topic)s AND position < coalesce(
+        (SELECT position FROM log WHERE topic = %(topic)s AND appended_at >= %(before)s ORDER BY position LIMIT 1),
+        {2**63 - 1})
+    ORDER BY position LIMIT {BATCH})
 """  # noqa: S608 - constants only
 
 
@@ -115,10 +128,24 @@ class PostgresBus:
                 rows = connection.execute(
                     _READ, {"topic": topic, "after": after, "end": end, "since": since, "key": key}
                 ).fetchall()
-                yield from map(_received, rows)
-                if len(rows) < BATCH:
+                if not rows:
                     return
+                yield from map(_received, rows)
                 after = rows[-1][0]
+
+    def expire(self, topic: str, before: datetime) -> int:
+        """Delete what was appended to `topic` before that time; how many records went. Kafka does this itself.
+
+        Raises BusUnavailable.
+        """
+        deleted = 0
+        with _connect(self._url, "bus retention") as connection:
+            try:
+                while (went := connection.execute(_EXPIRE, {"topic": topic, "before": before}).rowcount) > 0:
+                    deleted += went
+            except psycopg.OperationalError as error:
+                raise BusUnavailable(str(error)) from error
+        return deleted
 
 
 class _LogPublisher:
@@ -245,9 +272,3 @@ class _LogSubscriber:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def expire(url: str, now: datetime) -> int:
-    """Delete what is older than the retention of 14 days; the number of records that went."""
-    with _connect(url, "bus retention") as connection:
-        return connection.execute("DELETE FROM log WHERE appended_at < %s", (now - RETENTION,)).rowcount

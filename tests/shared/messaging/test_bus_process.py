@@ -294,11 +294,39 @@ def test_sigterm_ends_a_process_that_has_done_its_work(erp: Runtime) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
 
 
+def test_the_log_keeps_a_services_records_as_long_as_its_topics_say(
+    erp: Runtime, run: Callable[[Runtime], BusProcess], bus_database: str
+) -> None:
+    topics = ("crm.erp.customer", "crm.erp.dlq", "crm.sales.order")
+    with psycopg.connect(bus_database, autocommit=True) as log:
+        for topic in topics:
+            for days in (91, 15, 13):
+                log.execute(
+                    "INSERT INTO log (topic, key, headers, value, appended_at)"
+                    " VALUES (%s, 'k', '{}', '', %s - make_interval(days => %s))",
+                    (topic, MORNING, days),
+                )
+        run(erp)
+        count = "SELECT count(*) FROM log WHERE topic = %s"
+
+        def kept() -> list[int]:
+            return [log.execute(count, (topic,)).fetchall()[0][0] for topic in topics]
+
+        # Dead letters are kept for 90 days; what another service says is its own affair.
+        eventually(lambda: kept() == [1, 2, 3], f"kept: {kept()}")
+
+
 def test_a_process_without_handlers_still_sends(
     start_service: Start, run: Callable[[Runtime], BusProcess], clock: FixedClock
 ) -> None:
     identity = start_service(service("identity"))
     process = run(identity)
-    assert {loop.name for loop in process.loops} == {"relay", "audit sealer", "housekeeper", "hints"}
+    assert {loop.name for loop in process.loops} == {
+        "relay",
+        "retention",
+        "audit sealer",
+        "housekeeper",
+        "hints",
+    }
     _say(identity, "1")
     eventually(lambda: facts(identity.database)[0].published_at, "the fact was not sent")
