@@ -78,7 +78,9 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         """The OpenAPI document."""
         with self._describing:
             for blueprint in self._undescribed:
-                blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+                blueprint.register_views_in_doc(
+                    self, self._app, self.spec, name=blueprint.name, parameters=None
+                )
                 self.spec.tag({"name": blueprint.name, "description": blueprint.description})
             self._undescribed.clear()
             document: dict[str, Any] = self.spec.to_dict()

@@ -47,7 +47,8 @@ def win_opportunity(
     with uow:
         deal = Opportunities(uow.session).get(opportunity_id, expected_version=expected_version, where=where)
         day = close_date or company(uow.session).today(uow.clock.now())
-        quote = Quotes(uow.session).primary_of(deal.id)
+        # Held, so that the customer cannot decline what is being ordered.
+        quote = Quotes(uow.session).primary_of(deal.id, lock=True)
         _check_policy(deal, quote, uow)
         _close(deal, quote if quote is not None and quote.state in ORDERABLE else None, day, uow)
         return deal

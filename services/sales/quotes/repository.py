@@ -23,11 +23,12 @@ class Quotes(Repository[Quote]):
         number = self.session.scalar(text("SELECT nextval('quote_numbers')"))
         return f"Q-{year}-{number:06d}"
 
-    def primary_of(self, opportunity_id: uuid.UUID) -> Quote | None:
-        """The quote whose net is the deal's amount."""
-        return self.session.scalar(
-            select(Quote).where(Quote.opportunity_id == opportunity_id, Quote.is_primary)
-        )
+    def primary_of(self, opportunity_id: uuid.UUID, *, lock: bool = False) -> Quote | None:
+        """The quote whose net is the deal's amount. `lock`: hold its row until commit."""
+        query = select(Quote).where(Quote.opportunity_id == opportunity_id, Quote.is_primary)
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return self.session.scalar(query)
 
     def approval_rules(self) -> list[ApprovalRule]:
         """The rules in force."""
