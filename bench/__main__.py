@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
@@ -27,7 +28,8 @@ def main(names: tuple[str, ...], keeping: bool) -> None:
     """Measure everything, or what is named."""
     console = Console(highlight=False, soft_wrap=True)
     rows: list[Row] = []
-    problems = []
+    problems: list[str] = []
+    load, *_ = os.getloadavg()
     try:
         for known, measure in _GROUPS.items():
             chosen = [name for name in known if not names or name in names]
@@ -42,7 +44,7 @@ def main(names: tuple[str, ...], keeping: bool) -> None:
         clear_home()
     show(rows, console)
     if keeping:
-        keep(rows)
+        keep(rows, load)
     if problems:
         raise click.ClickException(" ".join(problems))
 

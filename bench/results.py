@@ -53,13 +53,16 @@ def show(rows: Sequence[Row], console: Console) -> None:
     console.print(table)
 
 
-def keep(rows: Sequence[Row]) -> None:
-    """Write `rows` to results/latest.json and append them to RESULTS.md, with the commit and the date."""
+def keep(rows: Sequence[Row], load: float) -> None:
+    """Write `rows` to results/latest.json and append them to RESULTS.md, with the commit and the date.
+
+    `load`: how many processes wanted a processor before the bench began, on average of a minute.
+    """
     _LATEST.parent.mkdir(exist_ok=True)
     members = ("name", "ours", "raw", "ratio", "unit", "goal")
     shown = [{name: asdict(row)[name] for name in members} for row in rows]
     _LATEST.write_text(json.dumps(shown, indent=2) + "\n")
-    stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M} | {_commit()}"
+    stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M} | {_commit()} | {load:.1f}"
     with _HISTORY.open("a") as history:
         for row in rows:
             figures = f"{_number(row.ours)} | {_number(row.raw)} | {_ratio(row.ratio)}"
