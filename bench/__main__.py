@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 from rich.console import Console
 
 from bench import bus, footprint, throughput
-from bench.results import Row, keep, show
+from bench.results import Occasion, Row, keep, show
 from bench.suites import clear_home
 from deploy.local.problems import LocalProblem
 
@@ -29,7 +28,7 @@ def main(names: tuple[str, ...], keeping: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     rows: list[Row] = []
     problems: list[str] = []
-    load, *_ = os.getloadavg()
+    occasion = Occasion.now()
     try:
         for known, measure in _GROUPS.items():
             chosen = [name for name in known if not names or name in names]
@@ -44,7 +43,7 @@ def main(names: tuple[str, ...], keeping: bool) -> None:
         clear_home()
     show(rows, console)
     if keeping:
-        keep(rows, load)
+        keep(rows, occasion)
     if problems:
         raise click.ClickException(" ".join(problems))
 

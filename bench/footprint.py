@@ -104,4 +104,6 @@ def _wait_until_ready(run: subprocess.Popen[bytes], clone: Path, log: Path) -> N
 
 def _last_words(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    # make itself has the last word, which tells nothing.
+    telling = [line for line in lines if line and not line.startswith("make")]
+    return telling[-1] if telling else "it said nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Row", "keep", "show"]
+__all__ = ["Occasion", "Row", "keep", "show"]
 
 _HERE = Path(__file__).parent
 _LATEST = _HERE / "results" / "latest.json"
@@ -40,6 +41,23 @@ class Row:
         return figure >= float(number) if sign == ">=" else figure < float(number)
 
 
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """When something was measured, of which commit (with a plus sign when the code differs from it), and how many
+    processes wanted a processor before, on average of a minute."""
+
+    at: datetime
+    commit: str
+    load: float
+
+    @classmethod
+    def now(cls) -> Occasion:
+        """This moment, before a measurement."""
+        found = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--", "shared", "services", "deploy", "bench/*.py")
+        return cls(datetime.now(UTC), f"{found}+" if changed else found, os.getloadavg()[0])
+
+
 def show(rows: Sequence[Row], console: Console) -> None:
     """Print `rows` as a table."""
     table = Table("name", box=None, pad_edge=False)
@@ -53,28 +71,18 @@ def show(rows: Sequence[Row], console: Console) -> None:
     console.print(table)
 
 
-def keep(rows: Sequence[Row], load: float) -> None:
-    """Write `rows` to results/latest.json and append them to RESULTS.md, with the commit and the date.
-
-    `load`: how many processes wanted a processor before the bench began, on average of a minute.
-    """
+def keep(rows: Sequence[Row], occasion: Occasion) -> None:
+    """Write `rows` to results/latest.json and append them to RESULTS.md, with the occasion."""
     _LATEST.parent.mkdir(exist_ok=True)
     members = ("name", "ours", "raw", "ratio", "unit", "goal")
     shown = [{name: asdict(row)[name] for name in members} for row in rows]
     _LATEST.write_text(json.dumps(shown, indent=2) + "\n")
-    stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M} | {_commit()} | {load:.1f}"
+    stamp = f"{occasion.at:%Y-%m-%d %H:%M} | {occasion.commit} | {occasion.load:.1f}"
     with _HISTORY.open("a") as history:
         for row in rows:
             figures = f"{_number(row.ours)} | {_number(row.raw)} | {_ratio(row.ratio)}"
             met = "yes" if row.is_met else "no"
             history.write(f"| {stamp} | {row.name} | {figures} | {row.unit} | {row.goal} | {met} |\n")
-
-
-def _commit() -> str:
-    """The commit that was measured; with a plus sign when the code differs from it."""
-    found = _git("rev-parse", "--short", "HEAD")
-    changed = _git("status", "--porcelain", "--", "shared", "services", "deploy", "bench/*.py")
-    return f"{found}+" if changed else found
 
 
 def _git(*arguments: str) -> str:
