@@ -103,21 +103,21 @@ def test_a_stale_row_is_412(client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_domain_errors_kind_decides_its_status() -> None:
-    class QuoteExpired(Conflict):
-        """The quote's date has passed."""
+    class PageTurned(Conflict):
+        """The page has been turned."""
 
-        problem = "quote-expired"
+        problem = "page-turned"
 
     class Busy(Retriable):
         """Come back later."""
 
-    assert [status_of(kind) for kind in (QuoteExpired, IllegalState, Busy, DomainError)] == [
+    assert [status_of(kind) for kind in (PageTurned, IllegalState, Busy, DomainError)] == [
         409,
         409,
         503,
         409,
     ]
-    assert problem_types()["quote-expired"].says == "The quote's date has passed."
+    assert problem_types()["page-turned"].says == "The page has been turned."
 
 
 def test_every_problem_type_has_a_page(client: FlaskClient) -> None:
