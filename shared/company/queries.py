@@ -56,9 +56,7 @@ def company(session: Session) -> Company:
     row = session.execute(select(COMPANY)).first()
     found = _UNTOLD
     if row is not None:
-        found = Company(
-            row.name, row.base_currency, ZoneInfo(row.company_zone), row.fiscal_year_start_month
-        )
+        found = Company(row.name, row.base_currency, ZoneInfo(row.company_zone), row.fiscal_year_start_month)
     _kept[engine] = (time.monotonic(), found)
     return found
 
@@ -80,6 +78,7 @@ def in_base_currency(session: Session, amount: Money, on: date) -> Money:
     )
     if rate is None:
         raise NoRate.field(
-            "/amount", f"There is no exchange rate from {amount.currency} to {base} on {on}. Publish one first."
+            "/amount",
+            f"There is no exchange rate from {amount.currency} to {base} on {on}. Publish one first.",
         )
     return Money.of(amount.amount * rate, base)
