@@ -119,9 +119,13 @@ def test_what_is_not_finished_stays(erp: Runtime, table: str, change: str) -> No
     assert purge(erp.database, table) == 0
 
 
-def _gauge(name: str) -> float:
-    lines = [line for line in metrics_page().decode().splitlines() if line.startswith(name)]
-    return float(lines[-1].rsplit(" ", 1)[1])
+def _gauge(name: str, labels: str = "") -> float:
+    (line,) = [each for each in metrics_page().decode().splitlines() if each.startswith(f"{name}{labels} ")]
+    return float(line.rsplit(" ", 1)[1])
+
+
+def _of_inbox(name: str) -> float:
+    return _gauge(f"crm_inbox_{name}", '{consumer="crm.erp"}')
 
 
 def test_the_numbers_of_outbox_and_inbox_are_measured(
@@ -138,7 +142,7 @@ def test_the_numbers_of_outbox_and_inbox_are_measured(
     _age(erp.database, "inbox", "received_at", 1 / 24)
     Housekeeper(erp.database, "crm.erp").step()
     assert _gauge("crm_outbox_pending") == 4
-    assert _gauge("crm_inbox_ready") == 2
-    assert _gauge("crm_inbox_dead") == 2
-    assert _gauge("crm_inbox_blocked_keys") == 1
-    assert 3_600 <= _gauge("crm_inbox_oldest_age_seconds") < 3_700
+    assert _of_inbox("ready") == 2
+    assert _of_inbox("dead") == 2
+    assert _of_inbox("blocked_keys") == 1
+    assert 3_600 <= _of_inbox("oldest_age_seconds") < 3_700
