@@ -83,13 +83,13 @@ def test_500_before_the_commit_is_created_again_after_looking(erp: Connector) ->
 
 
 def test_a_slow_create_that_commits_after_the_timeout_is_found(connect: Callable[..., Connector]) -> None:
-    erp = connect(erp_request_seconds=0.1)
-    erp.script("slow", parameters={"seconds": "0.4"})
+    erp = connect(erp_request_seconds=0.5)
+    erp.script("slow", parameters={"seconds": "2"})
     order_id = erp.submit()
     erp.call()
     assert erp.link(order_id)["state"] == "unsure"
     assert erp.documents(order_id) == []
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not erp.documents(order_id) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(erp.documents(order_id)) == 1
@@ -100,13 +100,13 @@ def test_a_slow_create_that_commits_after_the_timeout_is_found(connect: Callable
 
 
 def test_a_create_that_the_erp_gave_up_is_made_again(connect: Callable[..., Connector]) -> None:
-    erp = connect(erp_request_seconds=0.1, erp_settle_seconds=0.3)
-    erp.script("slow", parameters={"seconds": "0.5"})
+    erp = connect(erp_request_seconds=0.5, erp_settle_seconds=1.5)
+    erp.script("slow", parameters={"seconds": "2.5"})
     order_id = erp.submit()
     erp.call()
-    time.sleep(0.4)
+    time.sleep(2)
     assert (erp.link(order_id)["state"], erp.documents(order_id)) == ("unsure", [])
-    erp.clock.advance(timedelta(seconds=1))
+    erp.clock.advance(timedelta(seconds=5))
     erp.call()
     assert erp.told(order_id) == ["received", "accepted"]
     assert len(erp.documents(order_id)) == 1
