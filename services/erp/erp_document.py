@@ -139,6 +139,15 @@ class ErpDocument:
         return tuple(line.answer for line in self.lines if line.answer is not None)
 
     @property
+    def happenings(self) -> tuple[Shipment | Invoice | Payment, ...]:
+        """What was shipped, invoiced and paid, as it happened; in one instant shipments come first, payments last."""
+        shipped = ((one.shipped_at, one) for one in self.shipments)
+        invoiced = ((one.invoiced_at, one) for one in self.invoices)
+        paid = ((one.paid_at, one) for one in self.payments)
+        timed: list[tuple[datetime, Shipment | Invoice | Payment]] = [*shipped, *invoiced, *paid]
+        return tuple(one for _, one in sorted(timed, key=lambda pair: pair[0]))
+
+    @property
     def content_hash(self) -> str:
         """See `content_hash`."""
         return content_hash(self.reference, self.currency, self.lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -283,6 +284,20 @@ def test_a_part_is_accepted_a_part_comes_later_and_a_part_never(erp: Connector) 
         ("1071.00", True),
     ]
     assert erp.link(order_id)["due_total"]["amount"] == "1071.00"
+
+
+def test_what_is_heard_late_is_told_as_it_happened(erp: Connector) -> None:
+    erp.script("partial", parameters={"backordered": "3"})
+    erp.script("error_after_commit", on="confirm")
+    order_id = erp.submit(an_order(order_line("RC-500", "10", "1000.00")))
+    erp.call()
+    for _ in range(8):
+        erp.clock.advance(timedelta(seconds=1))
+        erp.let_erp_work()
+    erp.call()  # one look finds it all
+    assert erp.told(order_id) == ["received", "partially_accepted", *["shipped", "invoiced", "paid"] * 2]
+    erp.follow()
+    assert len(erp.told(order_id)) == 8
 
 
 def test_an_order_of_which_nothing_is_left_is_rejected(erp: Connector) -> None:

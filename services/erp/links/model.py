@@ -354,7 +354,7 @@ class Link(AggregateRoot, Base):
         self._fact(OrderRejected, at, code=code, text=text)
 
     def follow(self, document: ErpDocument) -> None:
-        """Make facts of all that is new in a snapshot, in the order in which it must have happened.
+        """Make facts of all that is new in a snapshot, in the order in which it happened.
 
         An older snapshot than the last holds nothing new; while the ERP is asked to cancel, nothing is taken.
         """
@@ -365,12 +365,8 @@ class Link(AggregateRoot, Base):
                 self.due_total = Money.of(document.due, self.currency)
             self.decide(document.answers, document.number, document.code, document.text, document.changed_at)
         if self.state == "accepted":
-            for shipment in document.shipments:
-                self.ship(shipment)
-            for invoice in document.invoices:
-                self.invoice(invoice)
-            for payment in document.payments:
-                self.pay(payment)
+            for happening in document.happenings:
+                self._tell(happening)
         if document.state == CANCELLED and self.state in ("created", "accepted"):
             self.cancelled(
                 document.code or "cancelled_in_erp", document.text or "Cancelled there", document.changed_at
@@ -445,6 +441,15 @@ class Link(AggregateRoot, Base):
             code=code or (codes[0] if codes else "backordered"),
             text=text or "The ERP confirmed a part of the order.",
         )
+
+    def _tell(self, happening: Shipment | Invoice | Payment) -> None:
+        match happening:
+            case Shipment():
+                self.ship(happening)
+            case Invoice():
+                self.invoice(happening)
+            case Payment():
+                self.pay(happening)
 
     def _is_news(self, told: str) -> bool:
         if told in self.told:
