@@ -122,15 +122,6 @@ class Contract(AggregateRoot, Base):
             self.state = "expired"
             self.record(ContractExpired(**self._state(), expired_at=now))
 
-    def covers(self, day: date) -> bool:
-        """Whether the customer is covered on `day`."""
-        return (
-            self.state == "active"
-            and self.starts_on is not None
-            and self.ends_on is not None
-            and self.starts_on <= day <= self.ends_on
-        )
-
     def flag(self, code: str, detail: str, since: datetime) -> None:
         """Ask people to look; a code that is there already stays as it is."""
         if all(item["code"] != code for item in self.attention):
