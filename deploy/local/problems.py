@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
 from pathlib import Path
@@ -42,9 +43,17 @@ def full_disk_sentence(folder: Path) -> str:
     )
 
 
-def free_port() -> int:
-    """A loopback port nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(count: int = 1) -> int:
+    """The first of ``count`` neighbouring loopback ports that nobody listens on at this moment.
+
+    It lies below the range that the system gives to clients (from 32768 on Linux), so that no outgoing connection takes
+    it before its server starts.
+    """
+    while True:
+        first = random.randrange(20_000, 32_000)
+        try:
+            for port in range(first, first + count):
+                require_free_port(port, "to be given away")
+        except LocalProblem:
+            continue
+        return first

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import random
 import uuid
 from collections.abc import Iterator
 from functools import cache
@@ -20,7 +19,7 @@ from typing import NoReturn, Protocol
 import pytest
 
 from deploy.local.kafka import Broker, broker_libraries
-from deploy.local.problems import LocalProblem, require_free_port
+from deploy.local.problems import LocalProblem, free_port
 from shared.testing.run_directory import CONTAINERS, once_per_run, run_directory
 
 __all__ = ["BrokerForTests", "kafka_bootstrap", "kafka_topic", "own_kafka", "skip_without_kafka"]
@@ -83,19 +82,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(reason.removeprefix("Skipped: "), red=True, bold=True)
 
 
-def _free_pair() -> int:
-    """A port that is free together with the one above it, which the controller takes: below the range that the
-    system gives to clients, so that nobody takes it meanwhile."""
-    while True:
-        port = random.randrange(20_000, 32_000, 2)  # noqa: S311 - not a secret
-        try:
-            require_free_port(port, "a test's broker")
-            require_free_port(port + 1, "a test's broker")
-        except LocalProblem:
-            continue
-        return port
-
-
 def _require_kafka() -> None:
     problem = _what_is_missing()
     if problem is not None:
@@ -134,7 +120,7 @@ def _start_shared() -> str:
 
 
 def _broker(name: str) -> BrokerForTests:
-    port = _free_pair()
+    port = free_port(2)  # the controller takes the second
     containers = _containers()
     if containers is None:
         return Broker(run_directory() / f"kafka-{name}", port)

@@ -31,7 +31,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         broker_libraries()
     except LocalProblem as problem:
         skip_without_kafka(str(problem))
-    server = Broker(tmp_path_factory.mktemp("kafka") / "kafka", free_port())
+    server = Broker(tmp_path_factory.mktemp("kafka") / "kafka", free_port(2))
     server.start()
     yield server
     server.kill()
@@ -60,5 +60,5 @@ def test_starting_a_running_broker_again_replaces_it(broker: Broker) -> None:
 def test_without_java_the_reason_is_one_sentence(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(LocalProblem) as problem:
-        Broker(broker.data / "other", free_port()).start()
+        Broker(broker.data / "other", free_port(2)).start()
     assert str(problem.value) == "Java 17 or newer, which Kafka's broker needs, is not installed."
