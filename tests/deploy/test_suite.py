@@ -61,7 +61,7 @@ def test_a_killed_process_is_started_again_and_reported(suite: LocalSuite) -> No
     wait_until(lambda: suite.process("sales", "web").pid != before.pid)
     suite.wait_ready("sales", "web")
     assert suite.process("sales", "web").restarts == before.restarts + 1
-    assert "sales web was ended by SIGKILL; it starts again in 0." in said(suite)
+    wait_until(lambda: "sales web was ended by SIGKILL; it starts again in 0." in said(suite))
 
 
 def test_a_restarted_process_is_another_one(suite: LocalSuite) -> None:
@@ -85,7 +85,7 @@ def test_processes_outlive_the_database_and_are_ready_when_it_is_back(suite: Loc
         wait_until(lambda: not suite.is_ready("sales", "bus"))
     suite.wait_ready()
     assert suite.process("sales", "bus").pid == before
-    assert "PostgreSQL had ended; it runs again." in said(suite)
+    wait_until(lambda: "PostgreSQL had ended; it runs again." in said(suite))
 
 
 def test_a_process_gets_its_own_secrets_only(suite: LocalSuite) -> None:
@@ -189,7 +189,7 @@ def test_after_a_killed_run_the_next_one_just_works(make_suite: MakeSuite) -> No
     supervisor.kill()
     supervisor.wait(10)
     suite.start()
-    assert "An earlier run was killed; what it left behind is cleared away." in said(suite)
+    wait_until(lambda: "An earlier run was killed; what it left behind is cleared away." in said(suite))
     assert [process for process in record.processes if process.process()] == []
 
 
