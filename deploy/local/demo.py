@@ -55,6 +55,9 @@ _AFTER_A_CRASH = 60.0
 def main(home: Path, output: Path | None) -> None:
     """Drive the main flow through the running suite."""
     console = Console(highlight=False, soft_wrap=True)
+    if output is not None:
+        # What is found there afterwards is of this run, or there is nothing.
+        output.unlink(missing_ok=True)
     try:
         result = run_demo(LocalSuite.running(home.absolute()), console)
     except LocalProblem as problem:
