@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import OperationalError
 
+from shared import crash_points
 from shared.db.migrations import migrate as run_migrations
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import Cause, caused_by
@@ -90,6 +92,7 @@ def web(service: Service) -> None:
     from shared.web.server import serve
 
     settings = _settings(service)
+    crash_points.arm(os.environ, settings.environment)
     configure_logging(settings.service, "web", settings.log_level)
     serve(service, settings)
 
@@ -99,6 +102,7 @@ def web(service: Service) -> None:
 def bus(service: Service) -> None:
     """Carry facts: relay, ingest, handlers, timers and outside commands."""
     settings = _settings(service)
+    crash_points.arm(os.environ, settings.environment)
     _observe(settings, "bus")
     try:
         BusProcess(Runtime.start(service, settings, role="bus")).run()

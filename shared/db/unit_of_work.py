@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, configure_mappers
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
+from shared.crash_points import passing
 from shared.db.base import AggregateRoot, Recorded
 from shared.db.plumbing import AUDIT_ENTRIES, IDEMPOTENCY_KEYS
 from shared.kernel.cause import Cause, current_cause
@@ -152,7 +153,9 @@ class UnitOfWork:
                     "created_at": self.clock.now(),
                 },
             )
+        passing("W1")
         self.session.commit()
+        passing("W2")
         # The request has its effect; a second unit of work of the same request is not the effect again.
         self.idempotency = None
 

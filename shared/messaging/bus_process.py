@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from shared.contracts.catalog import Catalog
+from shared.crash_points import passing
 from shared.db.engine import libpq_url
 from shared.db.migrations import at_head
 from shared.messaging.commands import OutsideCall, run_next
@@ -103,6 +104,7 @@ class _Hints(Loop):
             for channel in self._listeners:
                 self._connection.execute(f'LISTEN "{channel}"')
         for notice in self._connection.notifies(timeout=HINT_SECONDS, stop_after=1):
+            passing("W3")
             self._listeners[notice.channel].wake()
         return True
 

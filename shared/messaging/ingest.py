@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import psycopg
 
+from shared.crash_points import passing
 from shared.kernel.clock import Clock
 from shared.messaging.inbox import Stored
 from shared.messaging.loop import Loop
@@ -65,11 +66,14 @@ class Ingest(Loop):
             self._subscriber = self._open_subscriber()
         records = self._subscriber.poll(timeout=POLL_SECONDS)
         if records:
+            passing("I1")
             with self._connection.transaction():
                 stored = self._store.store(self._connection, records, self._clock.now())
+            passing("I2")
             for follower in self._followers:
                 follower.wake()
             self._subscriber.commit()
+            passing("I3")
             for topic, count in stored.duplicates.items():
                 metrics.duplicate_dropped(topic, count)
         self._measure_lag()

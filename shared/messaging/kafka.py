@@ -30,6 +30,7 @@ from kafka.errors import (
 from kafka.partitioner import murmur2
 from kafka.structs import MemberState, OffsetAndMetadata
 
+from shared.crash_points import passing
 from shared.messaging.transport import (
     BusUnavailable,
     OutgoingRecord,
@@ -240,6 +241,7 @@ class _KafkaPublisher:
                     )
                 except (KafkaError, ValueError) as error:
                     outcomes[index] = _outcome(error)
+        passing("R1")
         deadline = time.monotonic() + _DELIVERY_SECONDS + _CLOSE_SECONDS
         for index, future in futures.items():
             try:

@@ -12,6 +12,7 @@ from datetime import datetime
 import psycopg
 from psycopg.types.json import Jsonb
 
+from shared.crash_points import passing
 from shared.messaging.transport import (
     BusUnavailable,
     OutgoingRecord,
@@ -184,6 +185,7 @@ class _LogPublisher:
                 )
                 for topic in {r.topic for r in records}:
                     cursor.execute("SELECT pg_notify('bus', %s)", (topic,))
+                passing("R1")
         except psycopg.OperationalError as error:
             raise BusUnavailable(str(error)) from error
 

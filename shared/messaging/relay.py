@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row
 
+from shared.crash_points import passing
 from shared.messaging.loop import Loop
 from shared.messaging.retry import relay_delay
 from shared.messaging.transport import OutgoingRecord, Publisher, RecordRefused, Withheld
@@ -82,7 +83,10 @@ class Relay(Loop):
             return False
         if self._publisher is None:
             self._publisher = self._open_publisher()
-        self._settle(connection, rows, self._send(self._publisher, rows))
+        outcomes = self._send(self._publisher, rows)
+        passing("R2")
+        self._settle(connection, rows, outcomes)
+        passing("R3")
         return True
 
     def _connect(self) -> psycopg.Connection[Any]:

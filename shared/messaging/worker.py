@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
+from shared.crash_points import passing
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import Cause, caused_by
 from shared.kernel.clock import Clock
@@ -133,6 +134,8 @@ class Worker(Loop):
             rows = self._claim(uow, heads) if heads else []
             if rows:
                 self._apply_all(uow, rows, with_savepoints=with_savepoints)
+        if rows:
+            passing("H3")
         before, self._after = self._after, _START
         if len(heads) == KEYS:
             self._after = (heads[-1].topic, heads[-1].partition_key)
@@ -200,7 +203,9 @@ class Worker(Loop):
             caused_by(cause),
             uow.savepoint() if with_savepoint else nullcontext(),
         ):
+            passing("H1")
             self._consumers.apply(fact, uow)
+            passing("H2")
             # Its facts are written while it is their cause.
             uow.flush()
 
