@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = ["ALL_PERMISSIONS", "REACHES", "Kind", "Principal", "Reach"]
@@ -21,9 +21,9 @@ ALL_PERMISSIONS = "*"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller. `permissions` maps a permission to how far it reaches; `sight` and the account and contact
-    are those of a portal login; `mfa_at` is when a second factor was last given, in seconds since the
-    epoch."""
+    """A caller. `permissions` maps a permission to how far it reaches, `roles` the name of a role to the version that
+    counted; `sight` and the account and contact are those of a portal login; `sid` names the session; `mfa_at` is when
+    a second factor was last given, in seconds since the epoch."""
 
     subject: str
     kind: Kind
@@ -33,7 +33,8 @@ class Principal:
     contact_id: uuid.UUID | None = None
     sight: Literal["own", "account"] = "own"
     epoch: int = 0
-    sid: str | None = None
+    roles: Mapping[str, int] = field(default_factory=dict)
+    sid: uuid.UUID | None = None
     mfa_at: int | None = None
 
     def reach(self, permission: str) -> Reach | None:

@@ -42,6 +42,7 @@ _PURGES = {
     "inbox": "received_at < clock_timestamp() - interval '90 days' AND state IN ('done', 'skipped')",
     "idempotency_keys": "created_at < clock_timestamp() - interval '24 hours'",
     "timers": "due_at < clock_timestamp() - interval '90 days' AND state <> 'pending'",
+    "revoked_sessions": "expires_at < clock_timestamp() - interval '1 hour'",
     "outside_commands": "done_at < clock_timestamp() - interval '90 days' AND state = 'done'",
 }
 PURGE_BATCH = 5_000

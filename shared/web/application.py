@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from shared.access.principal import Principal
-from shared.access.tables import PRINCIPALS
+from shared.access.standing import Standing, standing_of
 from shared.contracts.policy import Permission, Policy
 from shared.db.engine import Database
 from shared.db.unit_of_work import UnitOfWork
@@ -30,43 +27,36 @@ _REMEMBERED_SUBJECTS = 10_000
 
 
 class Subjects:
-    """The local copy of who is active and at which epoch, asked at most every 15 s per subject and
-    process."""
+    """The local copy of who is let in still, asked at most every 15 s per subject, client and process."""
 
     def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
-        self._known: dict[str, tuple[float, int, bool]] = {}
+        self._known: dict[tuple[str, str], tuple[float, Standing]] = {}
         self._lock = threading.Lock()
 
     def check(self, principal: Principal) -> None:
-        """Raises Unauthorized when the subject is known to be inactive or its rights have changed since.
+        """Raises Unauthorized when the subject or its client is known to be inactive, its session to be revoked, or
+        its rights to have changed since.
 
         A subject that is not known here yet is accepted.
         """
         now = self._monotonic()
-        known = self._known.get(principal.subject)
-        if known is None or known[0] <= now:
-            known = (now + _KNOWN_FOR_SECONDS, *self._look_up(principal))
+        caller = (principal.subject, principal.client_id)
+        until, standing = self._known.get(caller, (now, None))
+        if standing is None or until <= now:
+            with self._database.engine.connect() as connection:
+                standing = standing_of(principal, connection)
             with self._lock:
                 if len(self._known) >= _REMEMBERED_SUBJECTS:
                     self._known.clear()
-                self._known[principal.subject] = known
-        _, epoch, active = known
-        if not active:
+                self._known[caller] = (now + _KNOWN_FOR_SECONDS, standing)
+        if not standing.active:
             raise Unauthorized("The account that the access token stands for is not active.")
-        if principal.epoch < epoch:
+        if principal.sid in standing.revoked_sessions:
+            raise Unauthorized("The session of the access token has ended. Log in again.")
+        if not standing.holds(principal):
             raise Unauthorized("The rights behind the access token have changed. Ask for a new one.")
-
-    def _look_up(self, principal: Principal) -> tuple[int, bool]:
-        try:
-            subject = uuid.UUID(principal.subject)
-        except ValueError:
-            return 0, True
-        query = select(PRINCIPALS.c.epoch, PRINCIPALS.c.active).where(PRINCIPALS.c.id == subject)
-        with self._database.engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        return (0, True) if row is None else (row.epoch, row.active)
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,10 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
     sight = claims["sight"] if portal else "own"
     if sight not in ("own", "account"):
         raise ValueError("sight")
+    roles = claims.get("roles", {})
+    if not isinstance(roles, dict) or not all(type(version) is int for version in roles.values()):
+        raise ValueError("roles")
+    sid = claims.get("sid")
     return Principal(
         subject=str(claims["sub"]),
         kind=kind,
@@ -244,6 +248,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         contact_id=uuid.UUID(claims["contact_id"]) if portal else None,
         sight="account" if sight == "account" else "own",
         epoch=int(claims.get("epoch", 0)),
-        sid=claims.get("sid"),
+        roles=roles,
+        sid=None if sid is None else uuid.UUID(str(sid)),
         mfa_at=int(claims["mfa_at"]) if claims.get("mfa_at") is not None else None,
     )

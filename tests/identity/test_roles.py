@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.policy import Policy
+from shared.testing.services import RunningService
 from tests.identity.conftest import Identity
 from tests.identity.test_users import problem
 
@@ -34,6 +35,15 @@ def test_an_edit_of_the_grants_is_a_new_version(identity: Identity) -> None:
     user = identity.user("Dana", role_names=["helper"])
     me = identity.get("/v1/users", identity.headers(), ids=user["id"])["items"][0]
     assert me["role_names"] == ["helper"]
+
+
+def test_an_edit_of_the_grants_ends_the_tokens_that_name_the_role(identity: Identity) -> None:
+    helper = role(identity, grants={"me.read": "own", "case.read": "own"})
+    before = identity.headers(identity.user("Dana", role_names=["helper"])["id"])
+    identity.done("PATCH", f"/v1/roles/{helper['id']}", {"grants": {"me.read": "own"}}, version=1)
+    fresh = RunningService(identity.service.runtime).client
+    assert fresh.get("/v1/me", headers=before).status_code == 401
+    assert fresh.get("/v1/me", headers=identity.headers()).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -35,4 +35,5 @@ class Technicians(Repository[Technician]):
 
     def user(self, user_id: uuid.UUID) -> Row[Any] | None:
         """The local copy of a user."""
-        return self.session.execute(select(PRINCIPALS).where(PRINCIPALS.c.id == user_id)).first()
+        mine = (PRINCIPALS.c.id == user_id) & (PRINCIPALS.c.kind == "staff")
+        return self.session.execute(select(PRINCIPALS).where(mine)).first()

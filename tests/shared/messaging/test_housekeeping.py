@@ -90,6 +90,8 @@ _INSERTS: dict[str, Any] = {
     "timers": "INSERT INTO timers (id, owner_type, owner_id, kind, due_at, payload, correlation_id, state)"
     " VALUES (gen_random_uuid(), 'a', gen_random_uuid(), 'k', clock_timestamp() - interval '91 days', '{}',"
     " gen_random_uuid(), 'fired')",
+    "revoked_sessions": "INSERT INTO revoked_sessions (session_id, subject_id, expires_at)"
+    " VALUES (gen_random_uuid(), gen_random_uuid(), clock_timestamp() - interval '61 minutes')",
     "outside_commands": "INSERT INTO outside_commands (id, kind, key, payload, correlation_id, actor_id, state,"
     " created_at, done_at) VALUES (gen_random_uuid(), 'k', 'k', '{}', gen_random_uuid(), 'a', 'done',"
     " clock_timestamp(), clock_timestamp() - interval '91 days')",
@@ -97,7 +99,7 @@ _INSERTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("table", _INSERTS)
-def test_finished_timers_commands_and_keys_go_in_time(erp: Runtime, table: str) -> None:
+def test_finished_timers_commands_keys_and_sessions_go_in_time(erp: Runtime, table: str) -> None:
     with erp.database.session() as session, session.begin():
         session.execute(text(_INSERTS[table]))
     assert purge(erp.database, table) == 1
@@ -107,6 +109,7 @@ def test_finished_timers_commands_and_keys_go_in_time(erp: Runtime, table: str) 
     ("table", "change"),
     [
         ("idempotency_keys", "created_at = clock_timestamp() - interval '23 hours'"),
+        ("revoked_sessions", "expires_at = clock_timestamp() - interval '59 minutes'"),
         ("timers", "state = 'pending'"),
         ("outside_commands", "state = 'failed'"),
         ("outside_commands", "state = 'in_doubt'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,8 +14,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.access import Principal, reach_filter
-from shared.access.consumers import HANDLERS, remember_team, remember_user
-from shared.access.tables import PRINCIPALS, TEAMS
+from shared.access.consumers import (
+    HANDLERS,
+    remember_api_client,
+    remember_revocation,
+    remember_role,
+    remember_team,
+    remember_user,
+)
+from shared.access.tables import PRINCIPALS, REVOKED_SESSIONS, ROLE_VERSIONS, TEAMS
 from shared.db.engine import Database
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.errors import Permanent
@@ -229,15 +237,53 @@ def test_teams_are_remembered_by_the_newest_fact(apply: Callable[..., None], ses
     assert (row.name, row.parent_id, row.lead_id, row.version) == ("East", NORTH, None, 3)
 
 
+def test_machines_are_remembered_by_the_newest_fact(apply: Callable[..., None], session: Session) -> None:
+    machine = uuid.UUID(int=300)
+    state = {"api_client_id": str(machine), "client_id": "link", "name": "Link", "epoch": 1, "active": False}
+    apply(
+        remember_api_client,
+        fact("api_client.changed", 2, **state),
+        fact("api_client.changed", 1, **state | {"epoch": 0, "active": True}),
+    )
+    row = session.execute(select(PRINCIPALS).where(PRINCIPALS.c.id == machine)).one()
+    assert (row.kind, row.client_id, row.display_name) == ("machine", "link", "Link")
+    assert (row.epoch, row.active, row.version, row.team_ids) == (1, False, 2, [])
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_name_given_to_a_new_role_starts_anew_whatever_is_heard_first(
+    apply: Callable[..., None], session: Session, order: tuple[int, ...]
+) -> None:
+    deleted, later = (str(uuid.UUID(int=number)) for number in (201, 202))
+    facts = [
+        fact("role.changed", 4, role_id=deleted, name="helper", role_version=3),
+        fact("role.changed", 5, role_id=deleted, name="helper", role_version=3),
+        fact("role.changed", 1, role_id=later, name="helper", role_version=1),
+    ]
+    apply(remember_role, *(facts[place] for place in order))
+    row = session.execute(select(ROLE_VERSIONS)).one()
+    assert (row.name, str(row.role_id), row.role_version, row.version) == ("helper", later, 1, 1)
+
+
+def test_a_revocation_is_kept_once(apply: Callable[..., None], session: Session) -> None:
+    state = {"session_id": str(EAST), "subject_id": str(NORTH), "expires_at": "2026-03-02T20:00:00Z"}
+    apply(remember_revocation, *[fact("session.revoked", 1, **state)] * 2)
+    row = session.execute(select(REVOKED_SESSIONS)).one()
+    assert row == (EAST, NORTH, datetime(2026, 3, 2, 20, tzinfo=UTC))
+
+
 def test_a_fact_without_what_is_read_is_permanent(apply: Callable[..., None]) -> None:
     with pytest.raises(Permanent, match="remember_user"):
         apply(remember_user, fact("user.changed", 9, user_id=str(PEOPLE["G"])))
 
 
-def test_the_handlers_cover_every_fact_about_people_and_teams() -> None:
+def test_the_handlers_cover_every_fact_about_who_may_what() -> None:
     assert {event_type for handler in HANDLERS for event_type in handler.types} == {
         "crm.identity.user.created.v1",
         "crm.identity.user.changed.v1",
         "crm.identity.user.deactivated.v1",
         "crm.identity.team.changed.v1",
+        "crm.identity.api_client.changed.v1",
+        "crm.identity.role.changed.v1",
+        "crm.identity.session.revoked.v1",
     }

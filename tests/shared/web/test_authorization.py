@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from shared.access.principal import Principal
-from shared.access.tables import PRINCIPALS
+from shared.access.tables import PRINCIPALS, REVOKED_SESSIONS, ROLE_VERSIONS
 from shared.db.engine import Database
 from shared.testing.tokens import bearer, mint
 from shared.web.application import Subjects
@@ -89,6 +90,55 @@ def test_an_inactive_subject_is_refused_and_an_unknown_one_is_not(
     remember(database, active=False)
     assert client.get("/v1/notes", headers=bearer(ME, {"*": "all"}, epoch=9)).status_code == 401
     assert client.get("/v1/notes", headers=bearer(None, {"*": "all"})).status_code == 200
+
+
+def test_a_token_that_names_an_older_version_of_a_role_is_refused(
+    client: FlaskClient, database: Database
+) -> None:
+    with database.engine.begin() as connection:
+        row = {"name": "clerk", "role_id": ME, "role_version": 3, "version": 3}
+        connection.execute(insert(ROLE_VERSIONS).values(row))
+    held = {"unknown": 1}
+    for clerk, status in ((2, 401), (3, 200), (4, 200)):
+        headers = bearer(ME, {"*": "all"}, roles={**held, "clerk": clerk})
+        assert client.get("/v1/notes", headers=headers).status_code == status
+    assert client.get("/v1/notes", headers=bearer(ME, {"*": "all"}, roles=held)).status_code == 200
+
+
+def test_the_tokens_of_a_revoked_session_are_refused_and_no_others(
+    client: FlaskClient, database: Database
+) -> None:
+    session_id = uuid.uuid4()
+    with database.engine.begin() as connection:
+        row = {"session_id": session_id, "subject_id": ME, "expires_at": datetime.now(UTC)}
+        connection.execute(insert(REVOKED_SESSIONS).values(row))
+    refused = client.get("/v1/notes", headers=bearer(ME, {"*": "all"}, sid=str(session_id)))
+    assert (refused.status_code, refused.json["detail"]) == (
+        401,
+        "The session of the access token has ended. Log in again.",
+    )
+    for sid in (str(uuid.uuid4()), None):
+        assert client.get("/v1/notes", headers=bearer(ME, {"*": "all"}, sid=sid)).status_code == 200
+
+
+def test_a_disabled_client_ends_the_tokens_it_got_for_a_person(
+    client: FlaskClient, database: Database
+) -> None:
+    machine = {"id": uuid.uuid4(), "kind": "machine", "client_id": "old-app", "active": False}
+    remember(database, **machine)
+    for client_id, status in (("old-app", 401), ("new-app", 200)):
+        headers = bearer(ME, {"*": "all"}, client_id=client_id)
+        assert client.get("/v1/notes", headers=headers).status_code == status
+
+
+def test_a_callers_standing_costs_one_statement_every_15_seconds(database: Database) -> None:
+    now, statements = [0.0], []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    subjects = Subjects(database, lambda: now[0])
+    for moment in (0.0, 1.0, 14.9, 15.0, 29.9):
+        now[0] = moment
+        subjects.check(Principal(str(ME), "staff", "tests", {}, roles={"clerk": 1}, sid=uuid.uuid4()))
+    assert len(statements) == 2
 
 
 def test_a_machine_needs_no_known_subject(client: FlaskClient) -> None:

@@ -82,6 +82,11 @@ def from_now(claims: dict[str, Any]) -> dict[str, Any]:
         {"perms": {"note.read": ["all"]}},
         {"client_id": None},
         {"epoch": "x"},
+        {"roles": ["clerk"]},
+        {"roles": {"clerk": "1"}},
+        {"roles": {"clerk": True}},
+        {"sid": "not-a-uuid"},
+        {"sid": 5},
     ],
 )
 def test_a_token_with_wrong_claims_is_refused(verifier: TokenVerifier, claims: dict[str, Any]) -> None:
