@@ -26,7 +26,7 @@ from shared.messaging.bus_process import BusProcess, open_transport
 from shared.messaging.housekeeping import verify_audit
 from shared.messaging.transport import BusUnavailable
 from shared.observability.logs import configure_logging
-from shared.observability.traces import configure_tracing, shutdown_tracing
+from shared.observability.process import start_telemetry, stop_telemetry
 from shared.service import Runtime, Service
 from shared.settings import Settings, SettingsError
 
@@ -69,7 +69,7 @@ def _runtime(service: Service, role: str) -> Runtime:
 
 def _observe(settings: Settings, role: str) -> None:
     configure_logging(settings.service, role, settings.log_level)
-    configure_tracing(settings, role)
+    start_telemetry(settings, role)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
@@ -107,7 +107,7 @@ def bus(service: Service) -> None:
     try:
         BusProcess(Runtime.start(service, settings, role="bus")).run()
     finally:
-        shutdown_tracing()
+        stop_telemetry()
 
 
 @cli.command()

@@ -13,6 +13,7 @@ from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.clock import Clock, SystemClock
 from shared.messaging.commands import OutsideCall
 from shared.messaging.consumers import Consumers
+from shared.messaging.gauges import Gauge
 from shared.messaging.inbox import Inbox
 from shared.messaging.ingest import Store
 from shared.messaging.loop import Loop
@@ -29,8 +30,9 @@ __all__ = ["Runtime", "Service"]
 @dataclass(frozen=True)
 class Service:
     """A service. `timers` and `commands` are by kind; `store` replaces the inbox (an archive that is log and inbox
-    in one) and then `topics` says what to subscribe to; `loops` are further threads of the bus process; `first_run` is
-    called after every migration and makes what a new installation needs, so it changes nothing the second time."""
+    in one) and then `topics` says what to subscribe to; `loops` are further threads of the bus process, `gauges` what
+    it measures of the service's own records; `first_run` is called after every migration and makes what a new
+    installation needs, so it changes nothing the second time."""
 
     name: str
     create_app: Callable[[Runtime], Flask]
@@ -39,6 +41,7 @@ class Service:
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
     commands: Callable[[Runtime], Mapping[str, OutsideCall]] = lambda runtime: {}
     loops: Callable[[Runtime], Sequence[Loop]] = lambda runtime: ()
+    gauges: Sequence[Gauge] = ()
     store: Store | None = None
     topics: tuple[str, ...] = ()
     first_run: Callable[[Runtime], None] | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.erp.app import create_app
 from services.erp.links.consumers import HANDLERS as LINKS
+from services.erp.links.queries import GAUGES
 from services.erp.links.use_cases import CANCEL, CONFIRM, CREATE, REFRESH
 from services.erp.mappings.use_cases import RESUME
 from services.erp.open_events.queries import OPEN_TOPICS
@@ -84,6 +85,7 @@ SERVICE = Service(
     timers={RESUME: resume_blocked_orders},
     commands=_commands,
     loops=_loops,
+    gauges=GAUGES,
     store=InboxInOrder(GROUP, CONSUMERS.types),
     topics=_topics(),
     settings=ErpSettings,

@@ -10,6 +10,7 @@ from services.sales.app import create_app
 from services.sales.leads import use_cases as leads
 from services.sales.leads.consumers import HANDLERS as LEADS
 from services.sales.orders.consumers import HANDLERS as ERP_ANSWERS
+from services.sales.orders.queries import GAUGES as ORDERS
 from services.sales.pipelines.use_cases import DEFAULT_PIPELINE, install_default_pipeline
 from services.sales.processes import order_handoff
 from services.sales.quotes.use_cases import EXPIRY, expire_quote
@@ -25,6 +26,7 @@ SERVICE = Service(
     create_app=create_app,
     migrations=Path(__file__).parent / "migrations",
     consumers=Consumers.of([*PEOPLE, *COMPANY, *LEADS, *ERP_CUSTOMERS, *ERP_ANSWERS]),
+    gauges=ORDERS,
     timers={
         DEFAULT_PIPELINE: install_default_pipeline,
         leads.REMINDER: leads.remind_of_lead,

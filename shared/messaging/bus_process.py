@@ -17,6 +17,7 @@ from shared.crash_points import passing
 from shared.db.engine import libpq_url
 from shared.db.migrations import at_head
 from shared.messaging.commands import OutsideCall, run_next
+from shared.messaging.gauges import GaugeLoop
 from shared.messaging.health import HealthServer
 from shared.messaging.housekeeping import AuditSealer, Housekeeper
 from shared.messaging.ingest import Ingest
@@ -135,6 +136,7 @@ class BusProcess:
             relay,
             AuditSealer(runtime.database),
             Housekeeper(runtime.database, service.group),
+            GaugeLoop(runtime.database, service.gauges),
             *service.loops(runtime),
         ]
         if isinstance(transport, PostgresBus):

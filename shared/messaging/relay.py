@@ -121,7 +121,9 @@ class Relay(Loop):
         connection.execute(_MARK, (sent,))
         for row, outcome in zip(rows, outcomes, strict=True):
             match outcome:
-                case None | Withheld():
+                case None:
+                    metrics.fact_sent(row.headers["ce_type"])
+                case Withheld():
                     continue
                 case RecordRefused():
                     connection.execute(_PARK, (str(outcome), row.seq))

@@ -1,4 +1,4 @@
-"""The measurements of every process, in Prometheus text form.
+"""The measurements of every process: in Prometheus text form, and pushed by OTLP where a collector is configured.
 
 One object, `metrics`, holds the whole catalogue: callers name what happened, this module knows instrument
 names, units and labels. Label values are from a small closed set (topics, handlers, routes, never ids), so
@@ -12,10 +12,15 @@ from collections.abc import Iterable, Mapping
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Histogram, Observation
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+Labels = tuple[tuple[str, str], ...]
+"""Names and values of the labels of one series."""
 
 # Seconds. Requests and handlers take milliseconds; the upper end is a person's patience and a lock timeout.
 _SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -25,11 +30,31 @@ class Metrics:
     """The catalogue of instruments, on a registry of its own; a process uses the one instance `metrics`."""
 
     def __init__(self) -> None:
+        self._open(None, ())
+
+    def push_to(self, reader: MetricReader, resource: Resource) -> None:
+        """Let `reader` export the values as well, as those of `resource`; what was measured so far is forgotten.
+
+        Call it at the start of a process, after the fork: a reader owns a thread.
+        """
+        self._provider.shutdown()
+        self._open(resource, (reader,))
+
+    def shutdown(self) -> None:
+        """Push the last values, then measure for the page alone."""
+        self._provider.shutdown()
+        self._open(None, ())
+
+    def _open(self, resource: Resource | None, readers: Iterable[MetricReader]) -> None:
         self._registry = CollectorRegistry()
-        reader = PrometheusMetricReader(
+        page = PrometheusMetricReader(
             disable_target_info=True, scope_info_enabled=False, registry=self._registry
         )
-        meter = MeterProvider(metric_readers=[reader], shutdown_on_exit=False).get_meter("crm")
+        self._provider = MeterProvider(
+            metric_readers=[page, *readers], resource=resource, shutdown_on_exit=False
+        )
+        self._records: dict[str, Mapping[Labels, float]] = {}
+        meter = self._meter = self._provider.get_meter("crm")
 
         def seconds(name: str, description: str) -> Histogram:
             return meter.create_histogram(
@@ -60,6 +85,9 @@ class Metrics:
         )
         self._blocked_keys = meter.create_gauge(
             "crm.inbox.blocked_keys", description="Keys waiting behind a dead fact"
+        )
+        self._facts_sent = meter.create_counter(
+            "crm.facts.sent", description="Facts handed to the broker, by type; one sent twice counts twice"
         )
         self._lags: dict[str, dict[tuple[str, int], int]] = {}
         meter.create_observable_gauge(
@@ -93,6 +121,10 @@ class Metrics:
         """This process won or lost the right to send the service's facts."""
         self._relay_leader.set(int(leading))
 
+    def fact_sent(self, event_type: str) -> None:
+        """The broker has a fact of this type: the pulse of the business."""
+        self._facts_sent.add(1, {"type": event_type})
+
     def inbox_measured(
         self, consumer: str, *, ready: int, oldest_age_seconds: float, dead: int, blocked_keys: int
     ) -> None:
@@ -116,6 +148,22 @@ class Metrics:
             for consumer, lags in list(self._lags.items())
             for (topic, partition), records in lags.items()
         ]
+
+    def records_measured(
+        self, name: str, description: str, values: Mapping[Labels, float], *, unit: str = ""
+    ) -> None:
+        """A service looked at its own records: `values` of the gauge `name` (`crm.sales.orders.waiting`) by labels.
+
+        Replaces the gauge's last measurement, so a state that no record has any longer is no longer reported.
+        """
+
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(value, dict(labels)) for labels, value in self._records[name].items()]
+
+        known = name in self._records
+        self._records[name] = dict(values)
+        if not known:
+            self._meter.create_observable_gauge(name, [observe], unit=unit, description=description)
 
     def fact_handled(self, handler: str, outcome: str, seconds: float) -> None:
         """A handler ran. `outcome` is one of `done`, `retried`, `dead`."""

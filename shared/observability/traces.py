@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from shared.observability.resource import TelemetrySettings, resource_of
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -32,18 +32,7 @@ _provider = _provider_without_recording()
 _tracer = _provider.get_tracer("crm")
 
 
-class TracingSettings(Protocol):
-    """What tracing reads of the settings."""
-
-    @property
-    def service(self) -> str: ...
-    @property
-    def environment(self) -> str: ...
-    @property
-    def otlp_endpoint(self) -> str | None: ...
-
-
-def configure_tracing(settings: TracingSettings, role: str, exporter: SpanExporter | None = None) -> None:
+def configure_tracing(settings: TelemetrySettings, role: str, exporter: SpanExporter | None = None) -> None:
     """Decide where the spans of this process go; call it once in each process, after the fork.
 
     A batch exporter owns a thread and a queue, and neither survives a fork: a server that forks workers calls
@@ -53,16 +42,8 @@ def configure_tracing(settings: TracingSettings, role: str, exporter: SpanExport
     if exporter is None and settings.otlp_endpoint is None:
         _use(_provider_without_recording())
         return
-    resource = Resource.create(
-        {
-            "service.name": settings.service,
-            "service.namespace": "crm",
-            "deployment.environment.name": settings.environment,
-            "crm.process.role": role,
-        }
-    )
     # Not parent-based: a caller without an exporter marks its trace unsampled, which must not silence us.
-    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource)
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource_of(settings, role))
     if exporter is not None:
         provider.add_span_processor(SimpleSpanProcessor(exporter))
     else:

@@ -11,7 +11,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from shared.messaging.health import HealthServer
-from shared.observability.traces import configure_tracing, shutdown_tracing
+from shared.observability.process import start_telemetry, stop_telemetry
 from shared.service import Runtime, Service
 from shared.settings import Settings
 
@@ -51,7 +51,7 @@ def serve(service: Service, settings: Settings) -> None:
     """
 
     def load() -> flask.Flask:
-        configure_tracing(settings, "web")
+        start_telemetry(settings, "web")
         _show_metrics(settings)
         return service.create_app(Runtime.start(service, settings, role="web"))
 
@@ -66,7 +66,7 @@ def serve(service: Service, settings: Settings) -> None:
         "logger_class": _Logs,
         "proc_name": f"crm-{service.name}-web",
         "control_socket_disable": True,
-        "worker_exit": lambda _arbiter, _worker: shutdown_tracing(),
+        "worker_exit": lambda _arbiter, _worker: stop_telemetry(),
     }
     _Server(options, load).run()
 

@@ -6,14 +6,15 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.orm import Session
 
 from services.erp.links.model import Link
 from services.erp.links.repository import Links
 from shared.db.listing import Listing, Page, equals, one_of
+from shared.messaging.gauges import Gauge
 
-__all__ = ["get_link", "list_links"]
+__all__ = ["GAUGES", "get_link", "list_links"]
 
 _COLUMNS = Link.__table__.c
 
@@ -59,6 +60,26 @@ _LINKS = Listing(
         "q": _matches,
     },
     sorts={"created_at": Link.created_at, "updated_at": Link.updated_at},
+)
+
+GAUGES = (
+    Gauge(
+        "crm.erp.orders.open",
+        "Orders on their way into the ERP; unsure: it may or may not have a document, blocked: a person decides",
+        text(
+            "SELECT state, count(*) AS value FROM links WHERE state IN"
+            " ('queued', 'creating', 'unsure', 'created', 'blocked', 'cancelling') GROUP BY state"
+        ),
+    ),
+    Gauge(
+        "crm.erp.orders.longest_open",
+        "How long ago the oldest of them came",
+        text(
+            "SELECT state, extract(epoch FROM clock_timestamp() - min(created_at)) AS value FROM links WHERE state"
+            " IN ('queued', 'creating', 'unsure', 'created', 'blocked', 'cancelling') GROUP BY state"
+        ),
+        unit="s",
+    ),
 )
 
 

@@ -6,17 +6,18 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
 from services.sales.orders.model import Order
 from services.sales.orders.repository import Orders
 from shared.access import Principal, reach_filter
 from shared.db.listing import Listing, Page, equals, one_of
+from shared.messaging.gauges import Gauge
 from shared.messaging.inbox import chain_of_received
 from shared.messaging.outbox import chain_of_facts
 
-__all__ = ["get_handoff", "get_order", "list_orders", "visible_orders"]
+__all__ = ["GAUGES", "get_handoff", "get_order", "list_orders", "visible_orders"]
 
 _COLUMNS = Order.__table__.c
 
@@ -49,6 +50,26 @@ _ORDERS = Listing(
         "ids": one_of(Order.id),
     },
     sorts={"created_at": Order.created_at, "number": Order.number},
+)
+
+GAUGES = (
+    Gauge(
+        "crm.sales.orders.waiting",
+        "Orders that the ERP has yet to answer",
+        text(
+            "SELECT state, count(*) AS value FROM orders"
+            " WHERE state IN ('submitted', 'cancelling') GROUP BY state"
+        ),
+    ),
+    Gauge(
+        "crm.sales.orders.longest_wait",
+        "How long ago the one that waits longest was last changed",
+        text(
+            "SELECT state, extract(epoch FROM clock_timestamp() - min(updated_at)) AS value FROM orders"
+            " WHERE state IN ('submitted', 'cancelling') GROUP BY state"
+        ),
+        unit="s",
+    ),
 )
 
 

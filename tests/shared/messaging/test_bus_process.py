@@ -325,6 +325,7 @@ def test_a_process_without_handlers_still_sends(
         "relay",
         "retention",
         "audit sealer",
+        "gauges",
         "housekeeper",
         "hints",
     }

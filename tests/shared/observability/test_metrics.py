@@ -1,5 +1,7 @@
 """The metrics page: names, labels and values as dashboards and alerts read them."""
 
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.observability.metrics import Metrics
@@ -82,6 +84,37 @@ def test_what_happens_to_facts_is_counted() -> None:
     assert samples[("crm_handler_duration_seconds_sum", handled)] == 0.04
     assert samples[("crm_inbox_duplicates_total", (("topic", "t"),))] == 4
     assert samples[("crm_dead_letters_total", (("topic", "t"),))] == 1
+
+
+def test_a_gauge_of_records_shows_what_was_seen_last_and_forgets_what_is_gone() -> None:
+    metrics = Metrics()
+    waiting, cancelling = (("state", "submitted"),), (("state", "cancelling"),)
+    metrics.records_measured("crm.sales.orders.waiting", "", {waiting: 4, cancelling: 1})
+    metrics.records_measured("crm.sales.orders.waiting", "", {waiting: 3})
+    metrics.records_measured("crm.database.size", "", {(): 2048.0}, unit="By")
+    assert _samples(metrics) == {
+        ("crm_sales_orders_waiting", waiting): 3,
+        ("crm_database_size_bytes", ()): 2048,
+    }
+
+
+def test_pushed_values_carry_who_measured_them_and_the_page_shows_them_too() -> None:
+    metrics = Metrics()
+    metrics.outbox_measured(9, 30.0)
+    reader = InMemoryMetricReader()
+    metrics.push_to(reader, Resource({"service.name": "sales"}))
+    metrics.fact_sent("crm.sales.order.submitted.v1")
+    pushed = reader.get_metrics_data().resource_metrics[0]
+    assert pushed.resource.attributes["service.name"] == "sales"
+    (metric,) = pushed.scope_metrics[0].metrics
+    assert metric.name == "crm.facts.sent"
+    assert [(dict(point.attributes), point.value) for point in metric.data.data_points] == [
+        ({"type": "crm.sales.order.submitted.v1"}, 1)
+    ]
+    assert _samples(metrics)[("crm_facts_sent_total", (("type", "crm.sales.order.submitted.v1"),))] == 1
+    metrics.shutdown()
+    metrics.fact_sent("crm.sales.order.submitted.v1")
+    assert pushed.scope_metrics[0].metrics[0].data.data_points[0].value == 1
 
 
 def test_two_catalogues_do_not_share_values() -> None:
