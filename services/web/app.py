@@ -9,7 +9,7 @@ from flask import Flask
 
 from services.web.settings import WebSettings
 from services.web.start.routes import LOOKOUT, STORY, blueprint
-from services.web.upstream.health import Lookout
+from shared.observability.lookout import Lookout
 from shared.service import Runtime
 from shared.web import create_app as create_web_app
 

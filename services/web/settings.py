@@ -7,20 +7,12 @@ from typing import Any
 
 from marshmallow import fields
 
+from shared.observability.lookout import Address
 from shared.settings import Settings, variable
 
-__all__ = ["Address", "WebSettings"]
+__all__ = ["WebSettings"]
 
 _SERVICES = ("identity", "sales", "marketing", "support", "fieldservice", "analytics", "erp")
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a service answers: `api` is the base URL of its HTTP API, `bus` that of its bus process's health."""
-
-    service: str
-    api: str
-    bus: str
 
 
 def _url(of: str, port: int) -> Any:

@@ -12,23 +12,32 @@ import httpx
 import pytest
 from flask.testing import FlaskClient
 
-from services.web.settings import Address, WebSettings
+from services.web.settings import WebSettings
 from services.web.start.routes import LOOKOUT
 from services.web.start.views import start_page
-from services.web.upstream.health import Health, Lookout
 from services.web.wiring import SERVICE
+from shared.observability.lookout import Address, Health, Lookout
 from shared.testing.services import RunningService
 
 RunService = Callable[..., RunningService]
 
 SALES = Address("sales", "http://sales.test", "http://sales-bus.test")
 ERP = Address("erp", "http://erp.test", "http://erp-bus.test")
+FIGURES = {"crm_outbox_pending": 3, "crm_inbox_ready": 4, "crm_inbox_dead": 1}
 METRICS = """# TYPE crm_outbox_pending gauge
 crm_outbox_pending 3.0
 # TYPE crm_inbox_ready gauge
 crm_inbox_ready{consumer="crm.sales"} 4.0
 # TYPE crm_inbox_dead gauge
 crm_inbox_dead{consumer="crm.sales"} 1.0
+# TYPE crm_consumer_lag gauge
+crm_consumer_lag{partition="0"} 2.0
+crm_consumer_lag{partition="1"} 5.0
+# TYPE crm_inbox_oldest_age_seconds gauge
+crm_inbox_oldest_age_seconds{consumer="crm.sales"} 2.5
+crm_inbox_oldest_age_seconds{consumer="crm.other"} 0.5
+# TYPE crm_inbox_duplicates_total counter
+crm_inbox_duplicates_total 9.0
 """
 STEP = {
     "at": "2026-03-02T10:00:00+00:00",
@@ -101,7 +110,13 @@ def test_what_processes_say_is_what_is_seen() -> None:
         ERP,
     ).look()
     assert seen == (
-        Health(SALES, "ready", "degraded", ("relay",), pending=3, waiting=4, dead=1),
+        Health(
+            SALES,
+            "ready",
+            "degraded",
+            ("relay",),
+            figures={**FIGURES, "crm_consumer_lag": 7, "crm_inbox_oldest_age_seconds": 2.5},
+        ),
         Health(ERP, "unready", "silent"),
     )
 
@@ -136,7 +151,7 @@ def test_the_worst_process_makes_the_verdict(bus: str, verdict: dict[str, str]) 
 
 
 def test_counts_are_summed_over_the_services_that_tell_them() -> None:
-    told_by_one = Health(SALES, "ready", "ready", pending=3, waiting=4, dead=1)
+    told_by_one = Health(SALES, "ready", "ready", figures=FIGURES)
     assert start_page([told_by_one, Health(ERP, "silent", "silent")], None)["counts"] == {
         "pending": "3",
         "waiting": "4",

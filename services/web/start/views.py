@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.web.upstream.health import Health
+from shared.observability.lookout import Health
 
 __all__ = ["start_page"]
 

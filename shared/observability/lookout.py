@@ -1,37 +1,62 @@
-"""How the other services are: what their processes say about themselves. No token is needed for that."""
+"""How services are: what their processes say about themselves over HTTP. No token is needed for that."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.web.settings import Address
-
-__all__ = ["Health", "Lookout"]
+__all__ = ["Address", "Health", "Lookout"]
 
 _TIMEOUT = httpx.Timeout(1.0, connect=0.25)
 _FRESH_SECONDS = 1.5
-_COUNTS = {"crm_outbox_pending": "pending", "crm_inbox_ready": "waiting", "crm_inbox_dead": "dead"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service answers: `api` is the base URL of its HTTP API, `bus` that of its bus process's health."""
+
+    service: str
+    api: str
+    bus: str
 
 
 @dataclass(frozen=True)
 class Health:
     """How one service is. `api` and `bus`: ready, degraded, unready or silent; `failing`: loops of its bus process
-    that fail. `pending` facts wait in its outbox, `waiting` in its inbox, `dead` are given up; None when unknown."""
+    that fail; `figures`: the gauges of its bus process by their names on the metrics page, summed over their labels
+    (of ages and waits, in seconds, the longest). A figure that nobody tells is missing."""
 
     address: Address
     api: str
     bus: str
     failing: tuple[str, ...] = ()
-    pending: int | None = None
-    waiting: int | None = None
-    dead: int | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def count(self, name: str) -> int | None:
+        """A figure that counts things; None when unknown."""
+        value = self.figures.get(name)
+        return None if value is None else int(value)
+
+    @property
+    def pending(self) -> int | None:
+        """Facts in the outbox that are not sent; None when unknown."""
+        return self.count("crm_outbox_pending")
+
+    @property
+    def waiting(self) -> int | None:
+        """Facts in the inbox that are not handled; None when unknown."""
+        return self.count("crm_inbox_ready")
+
+    @property
+    def dead(self) -> int | None:
+        """Facts that were given up; None when unknown."""
+        return self.count("crm_inbox_dead")
 
 
 class Lookout:
@@ -62,27 +87,28 @@ class Lookout:
             api=_state(api, "ready"),
             bus=_state(bus, str(said.get("state", "ready"))),
             failing=tuple(str(name) for name in said.get("failing", ())),
-            **self._counts(address),
+            figures=_figures(self._get(f"{address.bus}/metrics")),
         )
-
-    def _counts(self, address: Address) -> dict[str, int]:
-        metrics = self._get(f"{address.bus}/metrics")
-        if metrics is None or metrics.status_code != 200:
-            return {}
-        counts: dict[str, int] = {}
-        try:
-            for family in text_string_to_metric_families(metrics.text):
-                if family.name in _COUNTS:
-                    counts[_COUNTS[family.name]] = int(sum(sample.value for sample in family.samples))
-        except ValueError:  # another program listens there
-            return {}
-        return counts
 
     def _get(self, url: str) -> httpx.Response | None:
         try:
             return self._client.get(url)
         except httpx.HTTPError:
             return None
+
+
+def _figures(page: httpx.Response | None) -> dict[str, float]:
+    if page is None or page.status_code != 200:
+        return {}
+    figures: dict[str, float] = {}
+    try:
+        for family in text_string_to_metric_families(page.text):
+            if family.type == "gauge" and family.name.startswith("crm_") and family.samples:
+                values = [sample.value for sample in family.samples]
+                figures[family.name] = max(values) if family.name.endswith("_seconds") else sum(values)
+    except ValueError:  # another program listens there
+        return {}
+    return figures
 
 
 def _state(answer: httpx.Response | None, when_ready: str) -> str:
