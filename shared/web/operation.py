@@ -207,7 +207,8 @@ class Operation:
 
 @lru_cache(maxsize=1024)
 def _only(schema: type[marshmallow.Schema], names: frozenset[str]) -> marshmallow.Schema:
-    return schema(only=names)
+    # In the order of the schema: a set has another one in every process.
+    return schema(only=[name for name in schema().dump_fields if name in names])
 
 
 def _load(schema: marshmallow.Schema, values: Any) -> Any:

@@ -7,6 +7,7 @@ here. Nothing of an exception's own text leaves the service unless it was writte
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -337,9 +338,12 @@ def page(slug: str) -> Response | None:
     kind = _documented().get(slug)
     if kind is None:
         return None
+    title, says = escape(kind.title), re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(kind.says))
     body = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(kind.title)}</title>'
-        f"<h1>{escape(kind.title)}</h1><p>{escape(kind.says)}</p>"
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="stylesheet" href="/docs/docs.css"><h1>{title}</h1><p>{says}</p>'
         f"<p>Type <code>/problems/{escape(kind.slug)}</code>, HTTP status {kind.status}.</p></html>"
     )
-    return Response(body, content_type="text/html; charset=utf-8")
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'"}
+    return Response(body, content_type="text/html; charset=utf-8", headers=policy)
