@@ -22,6 +22,7 @@ setup: .venv/ready ## Make .venv with everything pinned in requirements.lock
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { echo \
 	  "Python 3.11 or newer is needed: install it, or name one with \`make PYTHON=/path/to/python3.11\`." >&2; exit 1; }
+	@echo "Installing what requirements.lock names into .venv; once, for a minute or less." >&2
 	@if [ -z "$(UV)" ]; then test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/pip install $(QUIET) uv; }; \
 	  else test -x .venv/bin/python || $(UV) venv -q --python $(PYTHON) .venv; fi && \
 	  $(or $(UV),.venv/bin/uv) pip install -q --python .venv/bin/python -r requirements.lock || { echo \
@@ -54,8 +55,9 @@ contracts: setup ## Write the documents that are generated from topics, schemas 
 bench: setup ## Measure, beside a raw baseline, and write bench/results/latest.json
 	@$(RUN) -m bench
 
-import: setup ## Load a folder of CSV files through the running suite's APIs (DATA=DIR)
-	@$(RUN) -m deploy.local.import_data $(DATA)
+import: setup ## Load a folder of CSV files through the running suite's APIs (DATA=DIR, DRY_RUN=1 keeps nothing)
+	@test -n "$(DATA)" || { echo "Name the folder with the files: make import DATA=DIR" >&2; exit 1; }
+	@$(RUN) -m deploy.local.import_data "$(DATA)" $(if $(DRY_RUN),--dry-run)
 
 token: setup ## Print a bearer token of the administrator (make -s token)
 	@$(LOCAL) token
@@ -66,7 +68,8 @@ status: setup ## Show the processes of the running suite
 stop: setup ## Stop the suite that runs in another terminal
 	@$(LOCAL) stop
 
-psql: setup ## Open psql on a service's database (SERVICE=sales)
+psql: setup ## Open psql on a service's database (SERVICE=sales, or SERVICE=bus)
+	@test -n "$(SERVICE)" || { echo "Name the service: make psql SERVICE=sales" >&2; exit 1; }
 	@$(LOCAL) psql $(SERVICE)
 
 clean: ## Delete the suite's data and the virtual environment

@@ -139,7 +139,9 @@ def _show_places(suite: LocalSuite, seconds: float) -> None:
         health = suite.health_url(service, "bus")
         table.add_row(service, suite.url(service), database_name(service), health)
     console.print(table)
-    console.print("Each API is described at /docs.")
+    if "web" in suite.services:
+        console.print(f"Start page: {suite.url('web')}", markup=False)
+    console.print("Each API describes itself at /docs.")
     bus = "the embedded bus" if suite.bus == "postgres" else f"Kafka at {_kafka_address(suite)}"
     console.print(f"\nReady in {seconds:.1f} s on {bus}. Logs are in {suite.logs}.", markup=False)
     console.print("In another terminal: make demo, make status, make -s token. Ctrl-C stops all.")

@@ -21,10 +21,9 @@ _PATIENCE = 30.0
 
 
 class Answer(dict[str, Any]):
-    """A JSON object that remembers its ETag and who answered."""
+    """A JSON object that remembers its ETag."""
 
     etag: str | None = None
-    path: str = ""
 
 
 class SuiteClient:
@@ -66,13 +65,9 @@ class SuiteClient:
 
     def post_lines(self, service: str, path: str, lines: bytes) -> list[dict[str, Any]]:
         """Send NDJSON and read NDJSON. No Idempotency-Key: imports are idempotent by themselves."""
-        answer = self._http.post(
-            f"{self._suite.url(service)}{path}",
-            content=lines,
-            headers={"Authorization": f"Bearer {self._bearer()}", "Content-Type": "application/x-ndjson"},
-        )
-        if not answer.is_success:
-            raise LocalProblem(f"POST {path}: {answer.status_code} {answer.text[:500]}")
+        headers = {"Authorization": f"Bearer {self._bearer()}", "Content-Type": "application/x-ndjson"}
+        url = f"{self._suite.url(service)}{path}"
+        answer = self._send("POST", url, content=lines, headers=headers)
         return [json.loads(line) for line in answer.text.splitlines()]
 
     def change(self, service: str, before: Mapping[str, Any], verb: str, **body: Any) -> Answer:
@@ -92,33 +87,37 @@ class SuiteClient:
         self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None, **headers: str
     ) -> Answer:
         """Use a public route, without a token."""
-        return self._send(method, f"{self._suite.url(service)}{path}", json=body, headers=headers)
+        url = f"{self._suite.url(service)}{path}"
+        return self._read(method, url, self._send(method, url, json=body, headers=headers))
 
     def _ask(self, method: str, service: str, path: str, **request: Any) -> Answer:
         headers = {"Authorization": f"Bearer {self._bearer()}", **request.pop("headers", {})}
         if method == "POST":
             headers.setdefault("Idempotency-Key", f"{time.time_ns():x}-{id(self):x}")
-        return self._send(method, f"{self._suite.url(service)}{path}", headers=headers, **request)
+        url = f"{self._suite.url(service)}{path}"
+        return self._read(method, url, self._send(method, url, headers=headers, **request))
 
-    def _send(self, method: str, url: str, **request: Any) -> Answer:
+    def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 answer = self._http.request(method, url, **request)
             except httpx.TransportError as failure:
                 if time.monotonic() > deadline:
-                    raise LocalProblem(f"{method} {url}: {failure}") from failure
+                    raise LocalProblem(
+                        f"{method} {url} got no answer: {failure}. (`make status`)"
+                    ) from failure
                 time.sleep(0.2)
                 continue
             if answer.status_code == 503 and time.monotonic() < deadline:
                 time.sleep(float(answer.headers.get("Retry-After", "1")))
                 continue
-            return self._read(method, url, answer)
+            if not answer.is_success:
+                raise LocalProblem(f"{method} {url}: {answer.status_code} {answer.text[:500]}")
+            return answer
 
     @staticmethod
     def _read(method: str, url: str, answer: httpx.Response) -> Answer:
-        if not answer.is_success:
-            raise LocalProblem(f"{method} {url}: {answer.status_code} {answer.text[:500]}")
         body = answer.json() if answer.content else {}
         shown = Answer(body if isinstance(body, dict) else {"items": body})
         shown.etag = answer.headers.get("ETag")

@@ -223,9 +223,8 @@ def _wait_for_payment(cast: Cast, chapter: Chapter, deal: Deal) -> dict[str, Any
         lambda found: found["billing"] == "paid",
         seconds=_AFTER_A_CRASH,
     )
-    chapter.note(
-        "sales", f"Order {order['number']} is {order['fulfilment']} and {order['billing']}", kind="state"
-    )
+    words = f"Order {order['number']} is {order['billing']}, its fulfilment is {order['fulfilment']}"
+    chapter.note("sales", words, kind="state")
     return order
 
 

@@ -31,7 +31,11 @@ __all__ = [
 
 _BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 _ADDRESS = {"lines": ["Hafenstrasse 12"], "locality": "Bremen", "postal_code": "28195", "country": "DE"}
-_WAY = ("identification", "qualification", "rfp_received")
+_WAY = {
+    "identification": "identification",
+    "qualification": "qualification",
+    "rfp_received": "the request for proposal",
+}
 # sku, quantity: one machine that a technician installs, two parts, one contract.
 _LINES = (("ARM-6", 1), ("GRIP-2", 2), ("CARE-12", 1))
 _DISCOUNT_BP = 1500  # enough that a manager has to approve
@@ -161,9 +165,9 @@ def accept_lead(cast: Cast, chapter: Chapter, lead: Answer) -> Deal:
     )
     account = rep.read("sales", f"/v1/accounts/{deal.account_id}")
     rep.change("sales", account, "", addresses=_addresses())
-    for stage in _WAY:
+    for stage, name in _WAY.items():
         opportunity = rep.read("sales", f"/v1/opportunities/{deal.opportunity_id}")
-        words = f"The deal moves to {stage.replace('_', ' ')}"
+        words = f"The deal moves to {name}"
         chapter.did(words, rep.change, "sales", opportunity, "move", stage=stage)
     return deal
 

@@ -25,11 +25,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Shown
 
 from deploy.local.client import SuiteClient
-from deploy.local.imports.mapping import MappedRow, Table, map_row, slug
+from deploy.local.imports.mapping import MappedRow, Table, columns, map_row, slug
 from deploy.local.problems import LocalProblem
-from deploy.local.suite import LocalSuite
+from deploy.local.suite import ROOT, LocalSuite
 
-__all__ = ["Import", "main"]
+__all__ = ["Import", "main", "read_files"]
 
 MAPPINGS = Path(__file__).parent / "imports"
 CHUNK = 600
@@ -52,6 +52,7 @@ class Import:
 
     def run(self) -> Path:
         """Import everything; the file with the verdicts. Raises LocalProblem."""
+        files = read_files(self.folder, self.mapping)
         client = SuiteClient(self.suite)
         currency = client.get("identity", "/v1/organisation")["base_currency"]
         folder = self.suite.home / "imports"
@@ -65,36 +66,33 @@ class Import:
             console=self.console,
         )
         with report.open("w") as lines, progress:
-            tables = {"people": self._people(client, lines)}
+            tables = {"people": self._people(client, files[self.mapping["people"]["file"]], lines)}
             self._pipeline(client)
             for file in self.mapping["files"]:
-                rows = self._read(file["file"])
-                keyed = ((row[file["key"]], {**row, "external_id": self._id(file, row)}) for row in rows)
-                tables[file["records"]] = Table(
-                    (key, {**record, "sku": record.get("product")}) for key, record in keyed
-                )
+                rows = files[file["file"]]
+                tables[file["records"]] = self._table(file, rows)
                 self._file(client, file, rows, tables, currency, lines, progress)
         return report
 
-    def _read(self, name: str) -> list[Row]:
-        path = self.folder / name
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                return list(csv.DictReader(file))
-        except OSError as error:
-            raise LocalProblem(f"{path} cannot be read: {error.strerror}.") from error
-
     @staticmethod
-    def _id(file: Mapping[str, Any], row: Row) -> str:
-        external_id: str = file["fields"]["external_id"]["text"].format_map(row)
-        return external_id
+    def _table(file: Mapping[str, Any], rows: Sequence[Row]) -> Table:
+        external_id = file["fields"]["external_id"]["text"]
+        try:
+            return Table(
+                (
+                    row[file["key"]],
+                    {**row, "external_id": external_id.format_map(row), "sku": row.get("product")},
+                )
+                for row in rows
+            )
+        except ValueError as error:
+            raise LocalProblem(f"{file['file']}: {error}.") from error
 
     # -- people -----------------------------------------------------------------------------------------------
 
-    def _people(self, client: SuiteClient, lines: Any) -> Table:
+    def _people(self, client: SuiteClient, rows: Sequence[Row], lines: Any) -> Table:
         """Managers, agents and their teams, through identity."""
         rule = self.mapping["people"]
-        rows = self._read(rule["file"])
         teams = {team["name"]: team["id"] for team in client.items("identity", "/v1/teams")}
         users = {user["email"]: user["id"] for user in client.items("identity", "/v1/users")}
         people: dict[str, Mapping[str, Any]] = {}
@@ -197,6 +195,32 @@ class Import:
         lines.write(json.dumps({"records": records, **verdict}) + "\n")
 
 
+def read_files(folder: Path, mapping: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """The rows of every file that `mapping` names, all of them before anything is changed.
+
+    Raises LocalProblem for a file that cannot be read or lacks a column of the mapping.
+    """
+    people = mapping["people"]
+    needed = {people["file"]: {people[name] for name in ("person", "manager", "team")}}
+    needed |= {file["file"]: {file["key"], *columns(file["fields"])} for file in mapping["files"]}
+    return {name: _read(folder / name, wanted) for name, wanted in needed.items()}
+
+
+def _read(path: Path, wanted: set[str]) -> list[Row]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            there = reader.fieldnames or ()
+            if missing := sorted(wanted.difference(there)):
+                found = ", ".join(there) or "none"
+                raise LocalProblem(f"{path} has no column {', '.join(missing)}; its columns are: {found}.")
+            return list(reader)
+    except OSError as error:
+        raise LocalProblem(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise LocalProblem(f"{path} cannot be read: it is not UTF-8 ({error.reason}).") from error
+
+
 class _Checkpoint:
     """How far a file has got, so that a stopped run goes on there. Known by the rows themselves."""
 
@@ -232,20 +256,26 @@ class _Checkpoint:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--mapping", default="crm-sales-opportunities", help="A stored mapping, or the path of one.")
 @click.option("--dry-run", is_flag=True, help="Tell the verdicts, but keep nothing.")
-@click.option("--home", type=click.Path(path_type=Path), help="The running suite's folder instead of .crm.")
-def main(folder: Path, mapping: str, dry_run: bool, home: Path | None) -> None:
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CRM_HOME",
+    default=ROOT / ".crm",
+    help="Folder of the running suite.",
+)
+def main(folder: Path, mapping: str, dry_run: bool, home: Path) -> None:
     """Load the files in FOLDER into the running suite."""
-    console = Console()
+    console = Console(soft_wrap=True)
     try:
         path = Path(mapping) if mapping.endswith(".yaml") else MAPPINGS / f"{mapping}.yaml"
         if not path.exists():
             raise LocalProblem(f"There is no mapping {path}.")
-        suite = LocalSuite.running(home) if home else LocalSuite.running()
+        suite = LocalSuite.running(home.absolute())
         started = time.monotonic()
         work = Import(suite, folder, yaml.safe_load(path.read_text()), dry_run, console)
         report = work.run()
     except LocalProblem as problem:
-        console.print(str(problem), style="red", markup=False)
+        click.echo(str(problem), err=True)
         sys.exit(1)
     _show(console, work, time.monotonic() - started, report)
 

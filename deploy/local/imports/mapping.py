@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from string import Formatter
 from typing import Any
 
-__all__ = ["MappedRow", "Table", "fold", "map_row", "slug"]
+__all__ = ["MappedRow", "Table", "columns", "fold", "map_row", "slug"]
 
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
@@ -67,6 +68,15 @@ class MappedRow:
     values: dict[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+
+def columns(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The columns that the rules of `fields` speak of."""
+    for rule in fields.values():
+        if "column" in rule:
+            yield rule["column"]
+        yield from (name for _, name, _, _ in Formatter().parse(rule.get("text", "")) if name)
+        yield from columns({"else": rule["else"]} if "else" in rule else {})
 
 
 def map_row(
