@@ -13,11 +13,12 @@ import socket
 import subprocess
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 
 import psutil
 
+from deploy.kafka.properties import PLAIN, SECURED, render
 from deploy.local.problems import LocalProblem, full_disk_sentence, require_free_disk, require_free_port
 from deploy.local.processes import find_in, wait_until_gone
 
@@ -28,15 +29,27 @@ _STOP_SECONDS = 20.0
 _JAVA_OPTIONS = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
+@dataclass(frozen=True)
+class Security:
+    """A folder with `ca.pem` and `kafka.pem` (key and certificate, for 127.0.0.1), the administrator's password, and
+    the port at which the broker speaks to itself."""
+
+    certificates: Path
+    password: str
+    internal_port: int
+
+
 class Broker:
-    """One broker: its data folder, its loopback port (the controller takes the next one).
+    """One broker: its data folder, its loopback port (the controller takes the next one). It is open to everybody, or
+    with `security` as closed as in production.
 
     ``data`` survives restarts. The process id is kept in ``data``, so any process may stop the broker.
     """
 
-    def __init__(self, data: Path, port: int) -> None:
+    def __init__(self, data: Path, port: int, security: Security | None = None) -> None:
         self.data = data.absolute()
         self.port = port
+        self._security = security
         self.log = self.data / "broker.log"
 
     @property
@@ -126,14 +139,29 @@ class Broker:
             wait_until_gone([process], _STOP_SECONDS)
 
     def _write_properties(self) -> Path:
-        template = Template((_SOURCE / "server.properties").read_text())
-        text = template.substitute(data=self.data, port=self.port, controller_port=self.port + 1)
+        variables = {"data": str(self.data), "port": str(self.port), "controller_port": str(self.port + 1)}
+        if self._security is not None:
+            variables |= {
+                "listen": "127.0.0.1",
+                "host": "127.0.0.1",
+                "internal_port": str(self._security.internal_port),
+                "certificates": str(self._security.certificates),
+            }
         properties = self.data / "server.properties"
-        properties.write_text(text)
+        properties.write_text(render(SECURED if self._security else PLAIN, variables))
         return properties
 
     def _format(self, libraries: Path, properties: Path) -> None:
-        tool = ("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(properties))
+        tool: tuple[str, ...] = (
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            _cluster_id(),
+            "-c",
+            str(properties),
+        )
+        if self._security is not None:
+            tool += ("--add-scram", f"SCRAM-SHA-512=[name=admin,password={self._security.password}]")
         with self.log.open("ab") as log:
             made = subprocess.run(
                 [_java(), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*", *tool],

@@ -27,7 +27,7 @@ __all__ = ["create_app"]
 def create_app(runtime: Runtime) -> Flask:
     """The web application."""
     settings = runtime.settings
-    issuer = Issuer(settings.identity_url, KeyRing(settings.secret), settings.environment == "production")
+    issuer = Issuer(settings.issuer_url, KeyRing(settings.secret), settings.environment == "production")
     endpoint = TokenEndpoint(issuer)
     oauth = oauth_blueprint(endpoint.create_token_response, issuer.metadata)
     return create_web_app(

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -41,8 +45,9 @@ from shared.messaging.transport import (
     Withheld,
     refuse_oversize,
 )
+from shared.settings import KafkaSettings
 
-__all__ = ["KafkaBus", "connect"]
+__all__ = ["NO_LOGIN", "KafkaBus", "KafkaLogin", "connect"]
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +87,39 @@ _REFUSALS = (
 )
 
 
+@dataclass(frozen=True)
+class KafkaLogin:
+    """How a cluster is spoken to, and by whom: as the settings of the same names say."""
+
+    security: str = "PLAINTEXT"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+    @classmethod
+    def of(cls, settings: KafkaSettings) -> KafkaLogin:
+        """The login that the settings describe."""
+        return cls(
+            settings.kafka_security, settings.kafka_username, settings.kafka_password, settings.kafka_ca_file
+        )
+
+    def options(self) -> dict[str, Any]:
+        """What a kafka-python client has to be told."""
+        options: dict[str, Any] = {"security_protocol": self.security}
+        if self.security != "PLAINTEXT":
+            options |= {"ssl_cafile": str(self.ca_file) if self.ca_file else None, "ssl_check_hostname": True}
+        if self.security == "SASL_SSL":
+            options |= {
+                "sasl_mechanism": "SCRAM-SHA-512",
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self.password,
+            }
+        return options
+
+
+NO_LOGIN = KafkaLogin()
+
+
 class KafkaBus:
     """The cluster at `bootstrap` ("host:port", several separated by commas) as a transport.
 
@@ -89,8 +127,11 @@ class KafkaBus:
     the bus as unavailable, so that its owner makes a new one.
     """
 
-    def __init__(self, bootstrap: str, *, stall_seconds: float = STALL_SECONDS) -> None:
+    def __init__(
+        self, bootstrap: str, *, login: KafkaLogin = NO_LOGIN, stall_seconds: float = STALL_SECONDS
+    ) -> None:
         self._bootstrap = bootstrap
+        self._login = login
         self._stall_seconds = stall_seconds
 
     def publisher(self) -> Publisher:
@@ -132,6 +173,7 @@ class KafkaBus:
         producer = connect(
             KafkaProducer,
             self._bootstrap,
+            self._login,
             **_CLIENT,
             client_id="crm-relay",
             acks="all",
@@ -147,18 +189,42 @@ class KafkaBus:
         return producer
 
     def _consumer(self, **settings: Any) -> Any:
-        return connect(KafkaConsumer, self._bootstrap, **_CONSUMER, **settings)
+        return connect(KafkaConsumer, self._bootstrap, self._login, **_CONSUMER, **settings)
 
 
-def connect(client: Callable[..., Any], bootstrap: str, **settings: Any) -> Any:
+def connect(client: Callable[..., Any], bootstrap: str, login: KafkaLogin = NO_LOGIN, **settings: Any) -> Any:
     """A kafka-python client of the cluster at `bootstrap`, which is looked for for three seconds.
 
-    Raises BusUnavailable when no broker answers.
+    Raises BusUnavailable when no broker answers, or none takes the login.
     """
     try:
-        return client(bootstrap_servers=bootstrap, **_CONNECTION | settings)
+        return client(bootstrap_servers=bootstrap, **_CONNECTION | login.options() | settings)
     except (KafkaError, OSError) as error:
-        raise BusUnavailable(f"Kafka cannot be reached at {bootstrap}: {error}") from error
+        reason = _refusal(bootstrap, login) or str(error)
+        raise BusUnavailable(f"Kafka cannot be reached at {bootstrap}: {reason}") from error
+
+
+def _refusal(bootstrap: str, login: KafkaLogin) -> str | None:
+    """Why a broker that can be reached lets nobody in; None where that is not what is wrong.
+
+    kafka-python 3.0.12 loses the broker's own words: over TLS they come together with the end of the connection.
+    """
+    if login.security == "PLAINTEXT":
+        return None
+    host, _, port = bootstrap.split(",")[0].strip().rpartition(":")
+    try:
+        trust = ssl.create_default_context(cafile=login.ca_file)
+        with (
+            socket.create_connection((host, int(port)), timeout=_BOOTSTRAP_MS / 1000) as raw,
+            trust.wrap_socket(raw, server_hostname=host),
+        ):
+            pass
+    except ssl.SSLCertVerificationError as error:
+        return f"its certificate is not trusted: {error.verify_message}"
+    except (OSError, ValueError):
+        return None
+    who = f"the login of {login.username}" if login.security == "SASL_SSL" else "whoever does not log in"
+    return f"it answers, so it must have refused {who}"
 
 
 def _close(consumer: Any) -> None:

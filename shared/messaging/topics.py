@@ -1,12 +1,12 @@
 """Creates the declared topics on a Kafka cluster: `python -m shared.messaging.topics`.
 
-The cluster is `CRM_KAFKA_BOOTSTRAP`; `CRM_ENVIRONMENT=production` asks for three replicas and production's
-partition counts. Topics that exist are left alone: running it again changes nothing.
+The cluster is `CRM_KAFKA_BOOTSTRAP`, spoken to as the other `CRM_KAFKA_` settings say; `CRM_ENVIRONMENT=production`
+asks for three replicas and production's partition counts. Topics that exist are left alone: running it again changes
+nothing.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -17,11 +17,12 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.contracts.catalog import Catalog
-from shared.messaging.kafka import connect
+from shared.messaging.kafka import NO_LOGIN, KafkaLogin, connect
 from shared.messaging.retry import relay_delay
 from shared.messaging.transport import BusUnavailable
+from shared.settings import KafkaSettings, SettingsError
 
-__all__ = ["Declared", "TopicMismatch", "TopicRefused", "create_topics"]
+__all__ = ["Declared", "TopicMismatch", "TopicRefused", "connect_patiently", "create_topics"]
 
 _DAY_MS = 86_400_000
 _LARGEST_BATCH = 1_048_588  # Kafka's default, pinned: a value of 900 kB with its headers always fits
@@ -51,6 +52,7 @@ def create_topics(
     topics: Iterable[Declared],
     environment: str,
     *,
+    login: KafkaLogin = NO_LOGIN,
     stop: threading.Event | None = None,
     patience: float = 60.0,
 ) -> list[str]:
@@ -61,7 +63,7 @@ def create_topics(
     created, when one exists with another number of partitions: more partitions would send keys elsewhere and
     break their order, so none are ever added.
     """
-    admin = _connect_patiently(bootstrap, stop or threading.Event(), patience)
+    admin = connect_patiently(bootstrap, login, stop or threading.Event(), patience)
     declared = {topic.name: topic for topic in topics}
     try:
         existing = _existing(admin, declared)
@@ -75,12 +77,13 @@ def create_topics(
     return missing
 
 
-def _connect_patiently(bootstrap: str, stop: threading.Event, patience: float) -> Any:
+def connect_patiently(bootstrap: str, login: KafkaLogin, stop: threading.Event, patience: float) -> Any:
+    """An admin client, once the cluster is up. Raises BusUnavailable after `patience` seconds or when stopped."""
     deadline = time.monotonic() + patience
     attempts = 0
     while True:
         try:
-            return connect(KafkaAdminClient, bootstrap, client_id="crm-topics")
+            return connect(KafkaAdminClient, bootstrap, login, client_id="crm-topics")
         except BusUnavailable:
             attempts += 1
             if stop.wait(relay_delay(attempts)) or time.monotonic() >= deadline:
@@ -138,15 +141,17 @@ def _require_declared_partitions(
 
 def main() -> int:
     """Create every declared topic; 0, or 1 with one sentence that says what is wrong."""
-    bootstrap = os.environ.get("CRM_KAFKA_BOOTSTRAP")
-    if not bootstrap:
-        sys.stderr.write("CRM_KAFKA_BOOTSTRAP names no Kafka cluster (host:port,...).\n")
-        return 1
     try:
+        settings = KafkaSettings.from_env("topics")
+        if settings.kafka_bootstrap is None:
+            raise SettingsError("CRM_KAFKA_BOOTSTRAP names no Kafka cluster (host:port,...).")
         created = create_topics(
-            bootstrap, Catalog.load().topics.values(), os.environ.get("CRM_ENVIRONMENT", "local")
+            settings.kafka_bootstrap,
+            Catalog.load().topics.values(),
+            settings.environment,
+            login=KafkaLogin.of(settings),
         )
-    except (BusUnavailable, TopicRefused, TopicMismatch) as problem:
+    except (SettingsError, BusUnavailable, TopicRefused, TopicMismatch) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     for name in created:

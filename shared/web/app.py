@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.contracts.policy import Policy
 from shared.db.migrations import at_head
@@ -71,6 +72,11 @@ def create_app(
     app.before_request(_begin)
     app.after_request(_finish)
     app.teardown_request(_end)
+    if runtime.settings.proxies:
+        number = runtime.settings.proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=number, x_proto=number, x_host=number, x_prefix=number
+        )
     return app
 
 
@@ -86,7 +92,7 @@ def _application(runtime: Runtime, policy: Policy, read_keys: Callable[[], bytes
         policy=policy,
         clock=runtime.clock,
         tokens=TokenVerifier(
-            KeySet(read_keys), settings.identity_url, frozenset((service.name, SUITE_AUDIENCE))
+            KeySet(read_keys), settings.issuer_url, frozenset((service.name, SUITE_AUDIENCE))
         ),
         subjects=Subjects(database),
         cursors=CursorSigner(settings.secret),

@@ -3,7 +3,6 @@ types."""
 
 from __future__ import annotations
 
-import os
 import threading
 from importlib.resources import files
 from typing import Any
@@ -15,6 +14,7 @@ import orjson
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask, Response
 from flask_smorest.utils import prepare_response
+from markupsafe import escape
 
 from shared.service import Runtime, Service
 from shared.web import fields
@@ -163,7 +163,7 @@ def openapi_document(service: Service) -> str:
         "CRM_KAFKA_BOOTSTRAP": "127.0.0.1:1",
         "CRM_SECRET": "only to make a document",
     }
-    settings = service.settings.from_env(service.name, os.environ | environment)
+    settings = service.settings.from_env(service.name, environment)
     app = service.create_app(Runtime.start(service, settings, role="openapi"))
     return orjson.dumps(document(app), option=orjson.OPT_INDENT_2).decode() + "\n"
 
@@ -183,7 +183,10 @@ def openapi_json() -> Response:
 @blueprint.get("/docs")
 def docs() -> Response:
     """The page that renders the document."""
-    return _file("docs.html")
+    answer = _file("docs.html")
+    # Behind a gateway the service's addresses start with a prefix of their own.
+    answer.set_data(answer.get_data().replace(b'="/', f'="{escape(flask.request.script_root)}/'.encode()))
+    return answer
 
 
 @blueprint.get("/docs/<name>")

@@ -68,6 +68,54 @@ def test_a_bus_needs_its_address(bus: str, needed: str) -> None:
     assert f"{needed}: Missing, and CRM_BUS needs it." in _wrong(environ | {"CRM_BUS": bus})
 
 
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a secret of a file\n")
+    environ = {name: value for name, value in GOOD.items() if name != "CRM_SECRET"}
+    settings = Settings.from_env("sales", environ | {"CRM_SECRET_FILE": str(tmp_path / "secret")})
+    assert settings.secret == "a secret of a file"
+
+
+def test_what_is_wrong_with_a_file_is_said_without_its_content(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "short").write_text("short")
+    environ = {
+        "CRM_BUS": "kafka",
+        "CRM_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "CRM_DATABASE_URL_FILE": str(tmp_path / "missing"),
+        "CRM_KAFKA_PASSWORD_FILE": str(tmp_path / "empty"),
+        "CRM_SECRET_FILE": str(tmp_path / "short"),
+    }
+    said = _wrong(environ)
+    assert "CRM_DATABASE_URL: CRM_DATABASE_URL_FILE cannot be read: " in said
+    assert f"CRM_KAFKA_PASSWORD: CRM_KAFKA_PASSWORD_FILE is empty: {tmp_path / 'empty'}" in said
+    assert "CRM_SECRET: Shorter than minimum length 16." in said
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a secret of a file")
+    said = _wrong(GOOD | {"CRM_SECRET_FILE": str(tmp_path / "secret")})
+    assert "CRM_SECRET: Given twice: here and by CRM_SECRET_FILE." in said
+
+
+def test_only_secrets_come_from_files(tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("8102")
+    assert Settings.from_env("sales", GOOD | {"CRM_PORT_FILE": str(tmp_path / "port")}).port == 8000
+
+
+def test_a_login_to_kafka_needs_a_name_and_a_password() -> None:
+    said = _wrong(GOOD | {"CRM_KAFKA_SECURITY": "SASL_SSL"})
+    for name in ("CRM_KAFKA_USERNAME", "CRM_KAFKA_PASSWORD"):
+        assert f"{name}: Missing, and CRM_KAFKA_SECURITY needs it." in said
+    assert "CRM_KAFKA_SECURITY: Must be one of" in _wrong(GOOD | {"CRM_KAFKA_SECURITY": "SASL_PLAINTEXT"})
+
+
+def test_identitys_address_is_the_issuer_unless_another_is_named() -> None:
+    environ = GOOD | {"CRM_IDENTITY_URL": "http://identity:8000"}
+    assert Settings.from_env("sales", environ).issuer_url == "http://identity:8000"
+    public = environ | {"CRM_ISSUER": "https://crm.example/api/identity"}
+    assert Settings.from_env("sales", public).issuer_url == "https://crm.example/api/identity"
+
+
 def test_an_unknown_bus_is_refused_by_name() -> None:
     assert "CRM_BUS: Must be one of: postgres, kafka." in _wrong(GOOD | {"CRM_BUS": "rabbit"})
 

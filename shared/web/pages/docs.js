@@ -132,4 +132,4 @@ document.getElementById("filter").addEventListener("input", (event) => {
   });
 });
 
-fetch("/openapi.json").then((answer) => answer.json()).then(render);
+fetch(document.querySelector("a[href$='/openapi.json']").href).then((answer) => answer.json()).then(render);

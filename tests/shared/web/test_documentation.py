@@ -42,6 +42,15 @@ def test_a_process_is_ready_when_its_database_is_migrated(suite: Suite, database
     )
 
 
+def test_behind_a_gateway_the_page_finds_its_files_below_the_prefix(runtime: Runtime) -> None:
+    behind = replace(runtime, settings=replace(runtime.settings, proxies=1))
+    page = make_app(behind).test_client().get("/docs", headers={"X-Forwarded-Prefix": "/api/notes"}).text
+    assert 'href="/api/notes/openapi.json"' in page
+    assert 'src="/api/notes/docs/docs.js"' in page
+    assert '="/docs' not in page
+    assert 'src="/docs/docs.js"' in make_app(runtime).test_client().get("/docs").text
+
+
 def test_every_route_is_documented_with_its_permission(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     operation = document["paths"]["/v1/notes/{note_id}"]["patch"]

@@ -131,6 +131,24 @@ def test_public_doors_are_limited_by_address(with_settings: Callable[..., FlaskC
     assert knock("192.0.2.2") == 404
 
 
+def _knock_through(client: FlaskClient, forwarded: str) -> int:
+    headers = {"X-Forwarded-For": forwarded}
+    return client.post("/public/v1/answers/x", json={"stars": 1}, headers=headers).status_code
+
+
+def test_behind_a_proxy_the_address_is_the_one_that_it_saw(with_settings: Callable[..., FlaskClient]) -> None:
+    client = with_settings(public_rate_limit="1/minute", proxies=1)
+
+    assert [_knock_through(client, f"198.51.100.{n}, 192.0.2.1") for n in range(2)] == [404, 429]
+    assert _knock_through(client, "192.0.2.2") == 404
+
+
+def test_without_a_proxy_nobody_says_where_they_come_from(with_settings: Callable[..., FlaskClient]) -> None:
+    client = with_settings(public_rate_limit="1/minute")
+
+    assert [_knock_through(client, f"192.0.2.{n}") for n in range(2)] == [404, 429]
+
+
 def test_a_rate_allows_its_burst_and_then_its_pace() -> None:
     moments = [0.0]
     rate = RateLimit("10/second", lambda: moments[0])

@@ -1,0 +1,1 @@
+"""Images, the compose file's jobs, and the checks of both."""
