@@ -26,7 +26,7 @@ Grants = Mapping[str, Reach]
 
 
 class GrantExceedsOwn(NotPermitted):
-    """Nobody grants what he lacks. `permissions` names what is missing."""
+    """Nobody grants what they lack. `permissions` names what is missing."""
 
     problem = "grant-exceeds-own"
     title = "One cannot grant more than one holds"
@@ -68,7 +68,7 @@ def beyond(given: Grants, own: Grants) -> list[str]:
 
 
 def check_grants(given: Grants, own: Grants) -> None:
-    """Raise GrantExceedsOwn when `given` goes beyond what the giver holds himself."""
+    """Raise GrantExceedsOwn when `given` goes beyond what the giver holds."""
     missing = beyond(given, own)
     if missing:
         raise GrantExceedsOwn(

@@ -107,7 +107,7 @@ _ADD_REVOCATION = insert(REVOKED_SESSIONS).on_conflict_do_nothing()
     reads=UserState,
 )
 def remember_user(fact: Fact, uow: UnitOfWork) -> None:
-    """Keep a user's name, manager, teams, epoch and whether he is active."""
+    """Keep a user's name, manager, teams, epoch and whether they are active."""
     state = dict(fact.data)
     row = {"id": state.pop("user_id"), "kind": "staff", "client_id": None, "version": fact.version, **state}
     uow.session.execute(_REPLACE_PRINCIPAL, row)

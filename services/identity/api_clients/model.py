@@ -29,7 +29,7 @@ class ApiClient(AggregateRoot, Base):
     """States: active <-> disabled. Of a secret only the SHA-256 is kept: it has 256 random bits, so nobody
     finds it by trying, and a slow hash would add nothing.
 
-    A client with a `subject_id` acts as that user with his rights; only a first run outside production makes
+    A client with a `subject_id` acts as that user with their rights; only a first run outside production makes
     one.
     """
 

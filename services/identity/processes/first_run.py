@@ -1,4 +1,4 @@
-"""The first run of an installation: roles, a signing key, the company, an administrator, and his API client.
+"""The first run of an installation: roles, a signing key, the company, an administrator, and their API client.
 
 Every `migrate` ends with it: what is there stays, and built-in roles get what this version gives them.
 """
@@ -51,7 +51,7 @@ class NoAdministrator(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """Who administers, and whether he was made just now."""
+    """Who administers, and whether they were made just now."""
 
     admin_id: uuid.UUID
     admin_email: str

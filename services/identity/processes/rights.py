@@ -1,4 +1,4 @@
-"""What a user may do: the union of what his roles give."""
+"""What a user may do: the union of what their roles give."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Right", "explain_rights", "staff_bearer"]
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A permission that a user holds. `roles`: those of his roles that give this very reach."""
+    """A permission that a user holds. `roles`: those of their roles that give this very reach."""
 
     permission: str
     reach: Reach

@@ -63,7 +63,7 @@ def edit_user(
     by: Principal,
     expected_version: int | None,
 ) -> User:
-    """Change a user, his roles and teams.
+    """Change a user, their roles and teams.
 
     Raises what `users.use_cases.edit_user` raises, SelfGrant, UnknownRole, GrantExceedsOwn, UnknownTeam.
     """

@@ -1,6 +1,6 @@
 """The token endpoint: client credentials (RFC 6749, 4.4) and token exchange (RFC 8693), on Authlib's server.
 
-A client that is bound to a user gets that user's tokens, as if he had just confirmed himself with a second
+A client that is bound to a user gets that user's tokens, as if they had just confirmed themselves with a second
 factor: whoever reads its secret has the whole local installation. In production there is no such client.
 """
 
@@ -201,7 +201,7 @@ class _ClientCredentials(_Grant):
 
 
 class _TokenExchange(_Grant):
-    """An administrator's client gets the token of another user: `requested_subject` is his id."""
+    """An administrator's client gets the token of another user: `requested_subject` is that user's id."""
 
     GRANT_TYPE = TOKEN_EXCHANGE
 

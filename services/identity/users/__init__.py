@@ -1,1 +1,1 @@
-"""Users: the staff, where each stands in the company, and whether he may log in."""
+"""Users: the staff, where each stands in the company, and whether they may log in."""

@@ -59,7 +59,7 @@ class SuccessorNotActive(Invalid):
 
 
 class SelfGrant(NotPermitted):
-    """Nobody changes his own roles. Ask another administrator."""
+    """Nobody changes their own roles. Ask another administrator."""
 
     problem = "self-grant"
     title = "One cannot change one's own roles"

@@ -76,7 +76,7 @@ def find_user(session: Session, user_id: uuid.UUID | None) -> User | None:
 
 
 def org_chart(session: Session, principal: Principal) -> list[dict[str, Any]]:
-    """Everybody the caller may see and who has not left, each directly followed by who reports to him."""
+    """Everybody the caller may see and who has not left, each directly followed by their reports."""
     query = select(User.id, User.display_name, User.manager_id, User.team_ids, User.state)
     query = query.where(User.state != "deactivated", _visible(principal))
     people = {row.id: row for row in session.execute(query.order_by(User.display_name, User.id))}

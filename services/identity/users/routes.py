@@ -50,7 +50,7 @@ def list_users(filters: dict[str, Any]) -> Page:
 @blueprint.arguments(InviteUser)
 @blueprint.response(201, InvitationOut)
 def invite_user(values: dict[str, Any]) -> Any:
-    """Invite a user. The answer shows the token that lets him in, once."""
+    """Invite a user. The answer shows the token that lets them in, once."""
     return _shown(staffing.invite_user(values, unit_of_work(), by=principal()))
 
 
@@ -65,7 +65,7 @@ def get_user(user_id: uuid.UUID) -> User:
 @blueprint.arguments(EditUser)
 @blueprint.response(200, UserOut)
 def edit_user(changes: dict[str, Any], user_id: uuid.UUID, expected_version: int) -> User:
-    """Change a user, his manager, teams and roles."""
+    """Change a user, their manager, teams and roles."""
     return staffing.edit_user(
         user_id, changes, unit_of_work(), by=principal(), expected_version=expected_version
     )
@@ -100,7 +100,7 @@ def deactivate_user(command: dict[str, Any], user_id: uuid.UUID, expected_versio
 @blueprint.post("/<uuid:user_id>/reactivate", permission="user.deactivate", if_match=True)
 @blueprint.response(200, InvitationOut)
 def reactivate_user(user_id: uuid.UUID, expected_version: int) -> Any:
-    """Invite a user who had left. The answer shows the token that lets him in, once."""
+    """Invite a user who had left. The answer shows the token that lets them in, once."""
     return _shown(
         staffing.reactivate_user(user_id, unit_of_work(), by=principal(), expected_version=expected_version)
     )
@@ -118,7 +118,7 @@ def resend_invitation(user_id: uuid.UUID, expected_version: int) -> Any:
 @blueprint.get("/<uuid:user_id>/effective-permissions", permission="user.read")
 @blueprint.response(200, Rights)
 def get_effective_permissions(user_id: uuid.UUID) -> dict[str, Any]:
-    """What a user may do, how far, and which of his roles say so."""
+    """What a user may do, how far, and which of their roles say so."""
     user = queries.get_user(session(), principal(), user_id)
     return {"items": explain_rights(session(), user)}
 
@@ -140,7 +140,7 @@ def get_me() -> dict[str, Any]:
 @myself.get("/org-chart", permission="user.read")
 @myself.response(200, OrgChart)
 def get_org_chart() -> dict[str, Any]:
-    """Who reports to whom, among those the caller may see; each followed by who reports to him."""
+    """Who reports to whom, among those the caller may see; each followed by their reports."""
     return {"items": queries.org_chart(session(), principal())}
 
 

@@ -93,7 +93,7 @@ class UserOut(UserRow):
 
 
 class InvitationOut(UserOut):
-    """The user, and what lets him in; it is shown this once."""
+    """The user, and what lets them in; it is shown this once."""
 
     invitation_token = fields.String()
     invitation_expires_at = fields.Timestamp()

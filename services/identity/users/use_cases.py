@@ -128,7 +128,7 @@ def resume_user(user_id: uuid.UUID, uow: UnitOfWork, *, expected_version: int | 
 def deactivate_user(
     user_id: uuid.UUID, successor_id: uuid.UUID | None, uow: UnitOfWork, *, expected_version: int | None
 ) -> User:
-    """Part with a user; who reports to him reports to his manager from now on.
+    """Part with a user; their reports report to their manager from now on.
 
     Raises NotFound, Stale, IllegalState, LastAdmin, SuccessorNotActive.
     """

@@ -23,7 +23,7 @@ class NoLines(Conflict):
 
 
 class OwnApproval(NotPermitted):
-    """Nobody approves what he asked for himself."""
+    """Nobody approves what they asked for themselves."""
 
     problem = "own-approval"
     title = "You cannot approve your own request"

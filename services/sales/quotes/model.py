@@ -200,7 +200,7 @@ class Quote(AggregateRoot, Base):
             self.recipients = [seen if n == recipient else r for n, r in enumerate(self.recipients)]
 
     def accept(self, signer: Mapping[str, Any], document_sha256: str, today: date, now: datetime) -> bool:
-        """The customer accepts; False when the same signer repeats himself.
+        """The customer accepts; False when the same signer repeats it.
 
         Raises IllegalState, AlreadyAccepted, QuoteExpired, DocumentChanged.
         """
