@@ -12,7 +12,7 @@ import orjson
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-__all__ = ["ISSUER", "bearer", "jwks_file", "mint", "signing_key"]
+__all__ = ["ISSUER", "bearer", "customer_bearer", "jwks_file", "mint", "signing_key"]
 
 ISSUER = "http://identity.test"
 _SUITE = "crm"
@@ -73,3 +73,9 @@ def mint(
 def bearer(*args: Any, **options: Any) -> dict[str, str]:
     """Request headers with a token made by `mint` from the same arguments."""
     return {"Authorization": f"Bearer {mint(*args, **options)}"}
+
+
+def customer_bearer(account_id: str | uuid.UUID, *permissions: str, **claims: Any) -> dict[str, str]:
+    """Request headers of a customer with sight of the whole account, unless `claims` say otherwise."""
+    portal = {"account_id": str(account_id), "contact_id": str(uuid.uuid4()), "sight": "account", **claims}
+    return bearer(None, dict.fromkeys(permissions, "own"), "portal", **portal)

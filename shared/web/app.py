@@ -120,6 +120,10 @@ def _check_routes(app: Flask, open_prefixes: tuple[str, ...]) -> None:
             raise UndeclaredRoute(
                 f"{rule.rule} needs {operation.permission}, which permissions.yaml does not know"
             )
+        elif permissions[operation.permission].portal and (silent := operation.undeclared_for_portal):
+            raise UndeclaredRoute(
+                f"{rule.rule} is open to customers, but {', '.join(silent)} does not say what they see"
+            )
 
 
 def _begin() -> None:

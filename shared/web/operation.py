@@ -10,8 +10,8 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import marshmallow
@@ -20,6 +20,7 @@ from flask import Response, request
 
 from shared.db.listing import Page
 from shared.kernel.cause import Cause, caused_by
+from shared.web.audience import for_portal, is_declared
 from shared.web.bodies import json_body, text_values
 from shared.web.context import RequestContext, application, current
 from shared.web.idempotency import claim_request, keep_answer
@@ -45,7 +46,8 @@ PUBLIC = Public()
 
 @dataclass
 class Operation:
-    """What a route declares. `arguments` are (schema, location) in the order in which the view takes them."""
+    """What a route declares. `arguments` are (schema, location) in the order in which the view takes them.
+    `faces_portal`: its schemas are cut down to what customers see."""
 
     view: Callable[..., Any]
     arguments: list[tuple[marshmallow.Schema, str]] = field(default_factory=list)
@@ -57,6 +59,7 @@ class Operation:
     if_match: bool = False
     max_body: int | None = None
     method: str = "GET"
+    faces_portal: bool = False
     documentation: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -80,12 +83,33 @@ class Operation:
                 claim, replay = claim_request(context, key)
                 if replay is not None:
                     return replay
-            arguments = [self._argument(schema, location) for schema, location in self.arguments]
-            self._check_unread(arguments)
-            answer = self._shape(self.view(*arguments, **path))
+            facing = (
+                self._for_portal
+                if context.principal is not None and context.principal.kind == "portal"
+                else self
+            )
+            arguments = [facing._argument(schema, location) for schema, location in facing.arguments]
+            facing._check_unread(arguments)
+            answer = facing._shape(self.view(*arguments, **path))
             if claim is not None:
                 keep_answer(claim, answer)
             return answer
+
+    @property
+    def undeclared_for_portal(self) -> list[str]:
+        """The schemas that do not say what customers see of the answer, or may ask by."""
+        shown = [schema for schema, location in self.arguments if location == "query"]
+        shown += [] if self.answer is None else [self.answer]
+        return [type(schema).__name__ for schema in shown if not is_declared(schema)]
+
+    @cached_property
+    def _for_portal(self) -> Operation:
+        arguments = [
+            (for_portal(schema) if location == "query" else schema, location)
+            for schema, location in self.arguments
+        ]
+        answer = None if self.answer is None else for_portal(self.answer)
+        return replace(self, arguments=arguments, answer=answer, faces_portal=True)
 
     # -- who ------------------------------------------------------------------------------------------------
 
@@ -202,7 +226,7 @@ class Operation:
         if unknown:
             known = ", ".join(schema.dump_fields)
             raise Validation([{"pointer": "/fields", "detail": f"The fields are {known}."}])
-        return _only(type(schema), names)
+        return for_portal(schema, names) if self.faces_portal else _only(type(schema), names)
 
 
 @lru_cache(maxsize=1024)

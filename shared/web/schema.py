@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow
 
@@ -11,7 +11,13 @@ __all__ = ["OpenSchema", "Schema", "field_errors"]
 
 
 class Schema(marshmallow.Schema):
-    """Refuses unknown and read-only (`dump_only`) fields on the way in."""
+    """Refuses unknown and read-only (`dump_only`) fields on the way in.
+
+    `PORTAL`: the fields that customers get of an answer, and may filter a list by; `site.address` is a field of a
+    nested schema, `site` all of it.
+    """
+
+    PORTAL: ClassVar[tuple[str, ...] | None] = None
 
     class Meta:
         unknown = marshmallow.RAISE

@@ -122,22 +122,6 @@ def test_an_order_is_seen_by_its_owner_and_nobody_else(sales: Sales, people: Peo
         assert answer.status_code == 404
 
 
-def test_a_portal_login_sees_the_quotes_of_its_account_only(sales: Sales) -> None:
-    deal = sales.deal()
-    quote = sales.quote(deal)
-    for account, status in ((deal["account_id"], 200), (str(new_id()), 404)):
-        headers = bearer(
-            new_id(),
-            {"quote.read": "own"},
-            "portal",
-            account_id=account,
-            contact_id=str(new_id()),
-            sight="account",
-        )
-        assert sales.client.get(f"/v1/quotes/{quote['id']}", headers=headers).status_code == status
-        assert sales.client.get(f"/v1/opportunities/{deal['id']}", headers=headers).status_code == 403
-
-
 def test_moving_against_the_policy_needs_its_own_permission(sales: Sales, people: People) -> None:
     path = records(sales, people.rep)["opportunity"]
     version = sales.get(path)["version"]

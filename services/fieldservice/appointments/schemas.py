@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, validate, validates, validates_schema
 
@@ -115,6 +115,8 @@ class AppointmentFilters(Schema):
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("start_at", "created_at", default="start_at")
 
+    PORTAL = ("state", "work_order_id", "account_id", "start_at_gte", "start_at_lte", "ids", "sort")
+
 
 class _Assignee(Schema):
     technician_id = fields.Id()
@@ -152,6 +154,21 @@ class AppointmentRow(Schema):
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        "id",
+        "version",
+        "work_order_id",
+        "work_order_number",
+        "account_id",
+        "visit_no",
+        "state",
+        "start_at",
+        "end_at",
+        "time_zone",
+        "created_at",
+        "updated_at",
+    )
+
 
 class AppointmentOut(AppointmentRow):
     promised_window = fields.Nested(_WindowOut, allow_none=True)
@@ -165,3 +182,5 @@ class AppointmentOut(AppointmentRow):
     history = fields.List(fields.Nested(_StatusChange))
     root_correlation_id = fields.Id()
     allowed = fields.List(fields.String())
+
+    PORTAL = (*AppointmentRow.PORTAL, "promised_window", "told_window", "arrived_at", "finished_at")

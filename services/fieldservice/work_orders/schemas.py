@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from marshmallow import ValidationError, validate, validates, validates_schema
@@ -236,6 +236,21 @@ class WorkOrderFilters(Schema):
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("created_at", "number", "due_at", "priority", default="-created_at")
 
+    PORTAL = (
+        "state",
+        "open",
+        "kind",
+        "priority",
+        "account_id",
+        "asset_id",
+        "order_id",
+        "number",
+        "due_at_gte",
+        "due_at_lte",
+        "ids",
+        "sort",
+    )
+
 
 # -- what callers get -----------------------------------------------------------------------------------------------
 
@@ -306,6 +321,23 @@ class _Summary(Schema):
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        "id",
+        "version",
+        "number",
+        "kind",
+        "state",
+        "priority",
+        "subject",
+        "order_id",
+        "account_id",
+        "contact_id",
+        "due_at",
+        "earliest_at",
+        "created_at",
+        "updated_at",
+    )
+
 
 class WorkOrderRow(_Summary):
     source_kind = fields.String()
@@ -335,6 +367,28 @@ class WorkOrderOut(_Summary):
     root_correlation_id = fields.Id()
     allowed = fields.List(fields.String())
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        *_Summary.PORTAL,
+        "case_id",
+        "asset_id",
+        "product_id",
+        "site.address",
+        "site.time_zone",
+        "reported_at",
+        "lines",
+        "started_at",
+        "completed_at",
+    )
+
 
 class WorkOrderDetail(WorkOrderOut):
     appointments = fields.List(fields.Nested(_Visit))
+
+    PORTAL = (
+        *WorkOrderOut.PORTAL,
+        "appointments.id",
+        "appointments.visit_no",
+        "appointments.state",
+        "appointments.start_at",
+        "appointments.end_at",
+    )

@@ -140,6 +140,8 @@ class Me(Schema):
     permissions = fields.Dict(keys=fields.String(), values=fields.String())
     user = fields.Nested(UserRow, allow_none=True)
 
+    PORTAL = ("subject", "kind", "client_id", "permissions")
+
 
 class OrgChartNode(Schema):
     id = fields.Id()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from marshmallow import validate
 
 from shared.kernel.money import Money
@@ -150,6 +152,18 @@ class OrderRow(Schema):
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        "id",
+        "version",
+        "number",
+        "state",
+        "account_id",
+        "erp_number",
+        "net_total",
+        "created_at",
+        "updated_at",
+    )
+
 
 class OrderOut(OrderRow):
     net_total = fields.MoneyField()
@@ -168,6 +182,22 @@ class OrderOut(OrderRow):
     lines = fields.List(fields.Nested(_Line))
     root_correlation_id = fields.Id()
     allowed = fields.List(fields.String())
+
+    PORTAL = (
+        *OrderRow.PORTAL,
+        "tax_total",
+        "gross_total",
+        "invoiced_total",
+        "paid_total",
+        "fulfilment",
+        "billing",
+        "quote_id",
+        "quote_revision",
+        "contact_id",
+        "bill_to",
+        "ship_to",
+        "lines",
+    )
 
 
 class _Fact(Schema):
@@ -196,6 +226,8 @@ class Handoff(Schema):
     attention = fields.List(fields.Nested(_Attention))
     facts = fields.List(fields.Nested(_Fact))
 
+    PORTAL = ("order_id", "number", "state", "fulfilment", "billing", "erp_number")
+
 
 class OrderFilters(Schema):
     state = fields.Enum("submitted", "acknowledged", "rejected", "cancelling", "cancelled")
@@ -207,3 +239,5 @@ class OrderFilters(Schema):
     needs_attention = fields.Boolean()
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("created_at", "number", default="-created_at")
+
+    PORTAL = ("state", "account_id", "erp_number", "number", "ids", "sort")

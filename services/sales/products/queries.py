@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import Session
 
 from services.sales.products.model import Product, TaxRate
 from services.sales.products.repository import Products
+from shared.access import Principal
 from shared.db.listing import Listing, Page, equals, one_of
 
 __all__ = ["get_product", "list_products", "list_tax_rates"]
@@ -53,14 +54,19 @@ _TAX_RATES = Listing(
 )
 
 
-def list_products(session: Session, arguments: Mapping[str, Any]) -> Page:
+def _visible_products(principal: Principal) -> ColumnElement[bool]:
+    """The products that `principal` may see: customers see no drafts."""
+    return Product.state != "draft" if principal.kind == "portal" else true()
+
+
+def list_products(session: Session, principal: Principal, arguments: Mapping[str, Any]) -> Page:
     """A page of products."""
-    return _PRODUCTS.page(session, arguments)
+    return _PRODUCTS.page(session, arguments, _visible_products(principal))
 
 
-def get_product(session: Session, product_id: uuid.UUID) -> Product:
-    """One product in full. Raises NotFound."""
-    return Products(session).get(product_id)
+def get_product(session: Session, principal: Principal, product_id: uuid.UUID) -> Product:
+    """One product in full. Raises NotFound, also for what the caller may not see."""
+    return Products(session).get(product_id, where=_visible_products(principal))
 
 
 def list_tax_rates(session: Session, arguments: Mapping[str, Any]) -> Page:

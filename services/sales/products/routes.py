@@ -16,7 +16,7 @@ from services.sales.products.schemas import (
     TaxRateOut,
 )
 from shared.db.listing import Page
-from shared.web import Blueprint, session, unit_of_work
+from shared.web import Blueprint, principal, session, unit_of_work
 
 if TYPE_CHECKING:
     from services.sales.products.model import Product, TaxRate
@@ -36,7 +36,7 @@ tax_rates = Blueprint(
 @blueprint.page(ProductRow)
 def list_products(filters: dict[str, Any]) -> Page:
     """List products."""
-    return queries.list_products(session(), filters)
+    return queries.list_products(session(), principal(), filters)
 
 
 @blueprint.post("", permission="product.create")
@@ -51,7 +51,7 @@ def create_product(values: dict[str, Any]) -> Product:
 @blueprint.response(200, ProductOut)
 def get_product(product_id: uuid.UUID) -> Product:
     """Read a product."""
-    return queries.get_product(session(), product_id)
+    return queries.get_product(session(), principal(), product_id)
 
 
 @blueprint.patch("/<uuid:product_id>", permission="product.edit")

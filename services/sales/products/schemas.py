@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import validate
 
@@ -79,6 +79,23 @@ class ProductRow(Schema):
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        "id",
+        "version",
+        "sku",
+        "name",
+        "family",
+        "kind",
+        "state",
+        "unit",
+        "tax_code",
+        "needs_installation",
+        "warranty_months",
+        "prices",
+        "created_at",
+        "updated_at",
+    )
+
 
 class ProductOut(ProductRow):
     description = fields.String(allow_none=True)
@@ -86,6 +103,8 @@ class ProductOut(ProductRow):
     standard_cost = fields.MoneyField(allow_none=True)
     serialised = fields.Boolean()
     allowed = fields.List(fields.String())
+
+    PORTAL = (*ProductRow.PORTAL, "description", "quantity_decimals", "serialised")
 
 
 class ProductFilters(Schema):
@@ -98,6 +117,8 @@ class ProductFilters(Schema):
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("name", "sku", "created_at", default="name")
 
+    PORTAL = ("q", "sku", "family", "kind", "state", "ids", "sort")
+
 
 class SetTaxRate(Schema):
     rate_bp = fields.Integer(
@@ -109,3 +130,5 @@ class TaxRateOut(Schema):
     code = fields.String()
     rate_bp = fields.Integer()
     version = fields.Integer()
+
+    PORTAL = ("code", "rate_bp", "version")

@@ -51,8 +51,9 @@ _QUOTES = Listing(
 
 
 def visible_quotes(principal: Principal, permission: str = "quote.read") -> ColumnElement[bool]:
-    """The quotes that `principal` may use with `permission`."""
-    return reach_filter(principal, permission, owner=Quote.owner_id, account=Quote.account_id)
+    """The quotes that `principal` may use with `permission`; customers see what they were sent."""
+    mine = reach_filter(principal, permission, owner=Quote.owner_id, account=Quote.account_id)
+    return mine & Quote.sent_at.is_not(None) if principal.kind == "portal" else mine
 
 
 def list_quotes(session: Session, principal: Principal, arguments: Mapping[str, Any]) -> Page:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from marshmallow import validate
 
 from shared.kernel.money import MINOR_UNITS, Money
@@ -127,6 +129,20 @@ class QuoteRow(Schema):
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        "id",
+        "version",
+        "number",
+        "revision",
+        "state",
+        "account_id",
+        "currency",
+        "valid_until",
+        "net_total",
+        "created_at",
+        "updated_at",
+    )
+
 
 class QuoteOut(QuoteRow):
     net_total = fields.MoneyField()
@@ -146,6 +162,25 @@ class QuoteOut(QuoteRow):
     decline_reason = fields.String(allow_none=True)
     allowed = fields.List(fields.String())
 
+    PORTAL = (
+        *QuoteRow.PORTAL,
+        "tax_total",
+        "gross_total",
+        "payment_days",
+        "term_months",
+        "lines.line_id",
+        "lines.sku",
+        "lines.name",
+        "lines.quantity",
+        "lines.unit",
+        "lines.unit_net",
+        "lines.net",
+        "document_sha256",
+        "sent_at",
+        "accepted_at",
+        "signer",
+    )
+
 
 class QuoteFilters(Schema):
     state = fields.Enum(
@@ -157,6 +192,8 @@ class QuoteFilters(Schema):
     number = fields.Text(40)
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("created_at", "valid_until", "number", default="-created_at")
+
+    PORTAL = ("state", "account_id", "number", "ids", "sort")
 
 
 class LinkedQuote(Schema):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from marshmallow import validate
 
 from shared.web import OpenSchema, Schema, fields
@@ -56,6 +58,8 @@ class RegisterAsset(Schema):
 class CoverageFilters(Schema):
     reported_at = fields.Timestamp(metadata={"description": "When the customer reported it; by default now"})
 
+    PORTAL = ("reported_at",)
+
 
 class CoverOut(Schema):
     basis = fields.Enum("warranty", "contract", "none")
@@ -64,6 +68,8 @@ class CoverOut(Schema):
     travel = fields.Boolean()
     reason = fields.String()
     contract_id = fields.Id(allow_none=True)
+
+    PORTAL = ("basis", "parts", "labour", "travel", "reason", "contract_id")
 
 
 class AssetRow(Schema):
@@ -83,6 +89,24 @@ class AssetRow(Schema):
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        "id",
+        "version",
+        "product_id",
+        "sku",
+        "name",
+        "serial",
+        "status",
+        "account_id",
+        "contact_id",
+        "order_id",
+        "shipped_on",
+        "warranty_starts_on",
+        "warranty_ends_on",
+        "created_at",
+        "updated_at",
+    )
+
 
 class AssetOut(AssetRow):
     opportunity_id = fields.Id(allow_none=True)
@@ -91,6 +115,8 @@ class AssetOut(AssetRow):
     warranty_months = fields.Integer()
     root_correlation_id = fields.Id()
     allowed = fields.List(fields.String())
+
+    PORTAL = (*AssetRow.PORTAL, "order_line_id", "contract_id", "warranty_months")
 
 
 class AssetFilters(Schema):
@@ -101,3 +127,5 @@ class AssetFilters(Schema):
     status = fields.Enum("in_transit", "active", "retired")
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("created_at", "name", default="-created_at")
+
+    PORTAL = ("account_id", "order_id", "product_id", "serial", "status", "ids", "sort")

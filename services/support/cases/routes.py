@@ -51,6 +51,7 @@ def open_case(values: dict[str, Any]) -> Case:
     caller = principal()
     if caller.kind == "portal":
         values |= {"account_id": caller.account_id, "contact_id": caller.contact_id, "channel": "portal"}
+        values["owner_id"] = None
     return opening.open_case(values, caller, unit_of_work())
 
 

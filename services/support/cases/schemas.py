@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from marshmallow import validate
 
 from services.support.cases.model import CASE_KINDS, CHANNELS, LEVELS
@@ -89,6 +91,24 @@ class CaseRow(Schema):
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        "id",
+        "version",
+        "number",
+        "kind",
+        "subject",
+        "channel",
+        "state",
+        "priority",
+        "account_id",
+        "contact_id",
+        "asset_id",
+        "opened_at",
+        "resolved_at",
+        "created_at",
+        "updated_at",
+    )
+
 
 class CaseOut(CaseRow):
     description = fields.String(allow_none=True)
@@ -107,6 +127,17 @@ class CaseOut(CaseRow):
     root_correlation_id = fields.Id()
     allowed = fields.List(fields.String())
 
+    PORTAL = (
+        *CaseRow.PORTAL,
+        "description",
+        "product_id",
+        "contract_id",
+        "order_id",
+        "cover",
+        "responded_at",
+        "answer",
+    )
+
 
 class CaseFilters(Schema):
     q = fields.Text(100)
@@ -119,3 +150,5 @@ class CaseFilters(Schema):
     number = fields.Text(40)
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("opened_at", "priority", "number", default="-opened_at")
+
+    PORTAL = ("q", "state", "priority", "kind", "account_id", "asset_id", "number", "ids", "sort")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from marshmallow import validate
 
 from shared.web import OpenSchema, Schema, fields
@@ -122,6 +124,8 @@ class EntitlementOut(Schema):
     kind = fields.String()
     balance = fields.Decimal(allow_none=True)
 
+    PORTAL = ("id", "kind", "balance")
+
 
 class _Attention(Schema):
     code = fields.String()
@@ -146,6 +150,21 @@ class ContractRow(Schema):
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
+    PORTAL: ClassVar[tuple[str, ...]] = (
+        "id",
+        "version",
+        "number",
+        "state",
+        "account_id",
+        "contact_id",
+        "order_id",
+        "starts_on",
+        "ends_on",
+        "term_months",
+        "created_at",
+        "updated_at",
+    )
+
 
 class ContractOut(ContractRow):
     time_zone = fields.String()
@@ -155,6 +174,8 @@ class ContractOut(ContractRow):
     cancel_reason = fields.String(allow_none=True)
     root_correlation_id = fields.Id()
     allowed = fields.List(fields.String())
+
+    PORTAL = (*ContractRow.PORTAL, "time_zone", "auto_renew", "notice_days", "lines")
 
 
 class ContractFilters(Schema):
@@ -166,3 +187,5 @@ class ContractFilters(Schema):
     expiring_within_days = fields.Integer(min=0, max=3650)
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("created_at", "number", default="-created_at")
+
+    PORTAL = ("state", "account_id", "order_id", "number", "expiring_within_days", "ids", "sort")

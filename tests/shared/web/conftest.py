@@ -82,19 +82,29 @@ class NoteIn(Schema):
     worth = fields.MoneyField(load_default=None, allow_none=True)
 
 
+class Author(Schema):
+    name = fields.String()
+    nickname = fields.String()
+
+
 class NoteOut(Schema):
     id = fields.Id()
     version = fields.Integer()
     subject = fields.String()
     state = fields.String()
     worth = fields.MoneyField()
+    author = fields.Nested(Author)
     created_at = fields.Timestamp()
+
+    PORTAL = ("id", "subject", "author.name")
 
 
 class NoteFilters(Schema):
     state = fields.Enum("open", "closed")
     ids = fields.List(fields.Id())
     sort = fields.Sort("created_at", "subject", default="subject")
+
+    PORTAL = ("ids", "sort")
 
 
 class Answer(OpenSchema):
@@ -173,10 +183,12 @@ def shred_note(note_id: uuid.UUID) -> None:
 
 
 @notes.get("/mine", permission="portal_note.read")
+@notes.arguments(NoteFilters, location="query")
 @notes.response(200, NoteOut)
-def portal_note() -> Any:
+def portal_note(filters: dict[str, Any]) -> Any:
     """What a portal login sees."""
-    return {"subject": principal().subject}
+    author = {"name": "Ada", "nickname": "The machine"}
+    return {"subject": principal().subject, "state": "open", "author": author, "version": 3}
 
 
 FAILURES: dict[str, Callable[[], Any]] = {
