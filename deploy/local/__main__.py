@@ -12,11 +12,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.databases import database_name
 from deploy.local.ports import ROLES
 from deploy.local.postgres import program
 from deploy.local.problems import LocalProblem
 from deploy.local.suite import BUSES, ROOT, LocalSuite, choose_services
+from deploy.postgres.databases import database_name
 
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:

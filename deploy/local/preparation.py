@@ -7,12 +7,12 @@ import signal
 from collections.abc import Callable
 from typing import TextIO
 
-from deploy.local.databases import provision
 from deploy.local.ports import HTTP
 from deploy.local.problems import LocalProblem, require_free_disk, require_free_port
 from deploy.local.processes import wait_until_gone
 from deploy.local.run_record import RunRecord
 from deploy.local.suite import LocalSuite
+from deploy.postgres.databases import provision, provision_bus
 from shared.messaging.postgres_bus import create_log
 
 _LEAVE_SECONDS = 10.0
@@ -70,6 +70,7 @@ def prepare_databases(suite: LocalSuite, say: Callable[[str], None]) -> None:
     remark = suite.postgres.start()
     if remark:
         say(remark)
-    passwords = {service: suite.secrets.password(service) for service in (*HTTP, "bus")}
+    passwords = {service: suite.secrets.password(service) for service in HTTP}
     provision(suite.postgres, suite.services, passwords)
+    provision_bus(suite.postgres, suite.services, suite.secrets.password("bus"))
     create_log(suite.bus_database_url())

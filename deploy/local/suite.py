@@ -16,7 +16,6 @@ from pathlib import Path
 import httpx
 import psutil
 
-from deploy.local.databases import BUS, database_name
 from deploy.local.kafka import Broker
 from deploy.local.ports import HTTP, ROLES, Ports
 from deploy.local.postgres import Cluster
@@ -24,6 +23,7 @@ from deploy.local.problems import LocalProblem
 from deploy.local.processes import wait_until_gone
 from deploy.local.run_record import ProcessRecord, RunRecord
 from deploy.local.secret_store import ADMIN_CLIENT_ID, SecretStore
+from deploy.postgres.databases import BUS, database_name
 
 ROOT = Path(__file__).parents[2]
 BUSES = ("postgres", "kafka")

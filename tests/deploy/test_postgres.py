@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deploy.local.databases import provision
 from deploy.local.postgres import Cluster
 from deploy.local.problems import LocalProblem, free_port
+from deploy.postgres.databases import provision, provision_bus
 
-PASSWORDS = {"sales": "a-sales", "identity": "an-identity", "bus": "a-bus"}
+PASSWORDS = {"sales": "a-sales", "identity": "an-identity"}
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     server = Cluster(home / "postgres", free_port(), log=home / "postgres.log")
     server.start()
     provision(server, ["sales", "identity"], PASSWORDS)
+    provision_bus(server, ["sales", "identity"], "a-bus")
     with psycopg.connect(server.url("crm_bus", "crm_bus", "a-bus")) as owner:
         owner.execute("CREATE TABLE log (position bigint GENERATED ALWAYS AS IDENTITY, word text)")
     yield server

@@ -17,7 +17,6 @@ import psycopg
 import pytest
 
 from deploy.local import demo_proof as proof
-from deploy.local.databases import BUS
 from deploy.local.demo_flow import (
     Cast,
     accept_lead,
@@ -29,6 +28,7 @@ from deploy.local.demo_flow import (
     send_offer,
 )
 from deploy.local.suite import LocalSuite
+from deploy.postgres.databases import BUS
 from shared.kernel.ids import new_id
 from shared.messaging.envelope import to_headers
 from shared.messaging.postgres_bus import PostgresBus

@@ -1,16 +1,22 @@
-"""One role and one database per service, closed to every other service, and the bus database they share."""
+"""One role and one database per service, closed to every other service; and the embedded bus, which they share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import psycopg
 from psycopg import sql
 
-from deploy.local.postgres import Cluster
-
 BUS = "crm_bus"
 _BUS_USERS = "crm_bus_users"
+
+
+class Server(Protocol):
+    """A PostgreSQL server."""
+
+    def url(self, database: str) -> str:
+        """Address of `database` for the superuser."""
 
 
 def database_name(service: str) -> str:
@@ -18,25 +24,34 @@ def database_name(service: str) -> str:
     return f"crm_{service}"
 
 
-def provision(cluster: Cluster, services: Iterable[str], passwords: Mapping[str, str]) -> None:
+def provision(server: Server, services: Iterable[str], passwords: Mapping[str, str]) -> None:
     """Create what is missing and close what is open; running it again changes nothing.
 
-    ``passwords`` maps each service, and ``bus`` (the owner of the bus database), to the password of its role.
-    Services reach the bus database under their own role: they may read and write its tables, not alter them.
+    ``passwords`` maps each service to the password of its role.
     """
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as admin:
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
         for open_database in ("postgres", "template1"):
             _close(admin, open_database)
-        _role(admin, BUS, passwords["bus"])
-        _group(admin, _BUS_USERS)
-        _database(admin, BUS, owner=BUS)
-        _run(admin, "GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}", BUS, _BUS_USERS)
         for service in services:
             name = database_name(service)
             _role(admin, name, passwords[service])
             _database(admin, name, owner=name)
-            _run(admin, "GRANT {} TO {}", _BUS_USERS, name)
-    with psycopg.connect(cluster.url(BUS), autocommit=True) as bus:
+
+
+def provision_bus(server: Server, services: Iterable[str], password: str) -> None:
+    """Create the database of the embedded bus, for services that are provisioned.
+
+    They reach it under their own role: they may read and write its tables, not alter them. ``password`` is that of the
+    role which owns them.
+    """
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        _role(admin, BUS, password)
+        _group(admin, _BUS_USERS)
+        _database(admin, BUS, owner=BUS)
+        _run(admin, "GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}", BUS, _BUS_USERS)
+        for service in services:
+            _run(admin, "GRANT {} TO {}", _BUS_USERS, database_name(service))
+    with psycopg.connect(server.url(BUS), autocommit=True) as bus:
         _run(bus, "GRANT USAGE ON SCHEMA public TO {}", _BUS_USERS)
         for rights in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE, SELECT ON SEQUENCES"):
             _run(bus, "ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT " + rights + " TO {}", BUS, _BUS_USERS)

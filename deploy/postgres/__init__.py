@@ -1,0 +1,1 @@
+"""Databases and roles, and the configuration of a PostgreSQL server in a container."""
