@@ -117,7 +117,7 @@ MEASURES: Mapping[str, Callable[[LocalSuite], Iterator[Row]]] = {
 def _new_deals(sales: Runtime, number: int) -> list[Stated]:
     """The facts of new deals, which nobody has to store for the sake of analytics."""
     session = sales.database.session()
-    plan = Pipelines(session).active().plan
+    plan = Pipelines(session).active_plan()
     session.close()
     now = datetime.now(UTC)
     moment, today = Moment(now, "user", "system:bench"), now.date()

@@ -177,7 +177,7 @@ def _arena() -> Iterator[Arena]:
 def _fill(sales: Runtime) -> None:
     """Store the deals that are listed. Nobody has to hear of them, so they are stored without facts."""
     session = sales.database.session()
-    plan = Pipelines(session).active().plan
+    plan = Pipelines(session).active_plan()
     for each in deals(LISTED):
         columns: dict[str, Any] = each.columns()
         amount = Money(columns["amount"], columns["amount_currency"])

@@ -247,31 +247,34 @@ def commands_give_up(service: Service, command_id: uuid.UUID, reason: str) -> No
 
 
 @cli.command("replay")
-@click.option("--topic", required=True)
+@click.option(
+    "--topic", "topics", multiple=True, help="May be given again; default: all that the service reads."
+)
 @click.option("--from-time", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"]), help="UTC by default.")
 @click.option("--key")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.pass_obj
 def replay_command(
-    service: Service, topic: str, from_time: datetime | None, key: str | None, dry_run: bool
+    service: Service, topics: tuple[str, ...], from_time: datetime | None, key: str | None, dry_run: bool
 ) -> None:
     """Bring facts back from the broker that this service's inbox lacks."""
     since = from_time if from_time is None or from_time.tzinfo else from_time.replace(tzinfo=UTC)
+    outcome = "were missing (dry run)" if dry_run else "were missing, now stored"
     with _operating(service, "bus.replay") as (runtime, uow):
-        result = replay.replay(
-            open_transport(runtime.settings),
-            runtime.settings.database_url,
-            service.arrivals(),
-            runtime.clock,
-            topic=topic,
-            since=since,
-            key=key,
-            dry_run=dry_run,
-        )
-        replay.note(uow, topic, result)
-    click.echo(
-        f"{result.read} read, {result.missing} were missing{' (dry run)' if dry_run else ', now stored'}"
-    )
+        transport = open_transport(runtime.settings)
+        for topic in topics or service.subscriptions():
+            result = replay.replay(
+                transport,
+                runtime.settings.database_url,
+                service.arrivals(),
+                runtime.clock,
+                topic=topic,
+                since=since,
+                key=key,
+                dry_run=dry_run,
+            )
+            replay.note(uow, topic, result)
+            click.echo(f"{topic}: {result.read} read, {result.missing} {outcome}")
 
 
 @cli.group("audit")
@@ -283,8 +286,8 @@ def audit_group() -> None:
 @click.pass_obj
 def audit_verify(service: Service) -> None:
     """Walk the chain of hashes; ends with 1 where an entry was altered or taken out."""
-    with _operating(service, "audit.verify") as (runtime, _):
-        broken_at = verify_audit(runtime.database)
+    with _operating(service, "audit.verify") as (_, uow):
+        broken_at = verify_audit(uow.session)
     if broken_at is not None:
         raise click.ClickException(f"The audit log does not fit from entry {broken_at} on.")
     click.echo("The audit log is whole.")

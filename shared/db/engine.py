@@ -63,6 +63,9 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._sessions = sessionmaker(engine, expire_on_commit=False)
+        # The same pool. In READ COMMITTED each statement sees what is committed when it starts, inside a transaction
+        # or without one: without one two round trips are saved.
+        self._reading = sessionmaker(engine.execution_options(isolation_level="AUTOCOMMIT"))
 
     @classmethod
     def connect(cls, url: str, *, application: str, **options: Any) -> Database:
@@ -72,6 +75,10 @@ class Database:
     def session(self) -> Session:
         """A new session. Objects stay readable after commit."""
         return self._sessions()
+
+    def reading_session(self) -> Session:
+        """A new session for questions only; each statement is a transaction of its own."""
+        return self._reading()
 
     def close(self) -> None:
         """Give all connections back."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from shared.db.base import AggregateRoot
@@ -28,12 +29,12 @@ class Repository(Generic[A]):
         self, aggregate_id: uuid.UUID, *, where: ColumnElement[bool] | None = None, lock: bool = False
     ) -> A | None:
         """The aggregate, or None. `where`: what the caller may see; `lock`: hold its row until commit."""
-        query: Select[Any] = select(self.model).where(self.model.id == aggregate_id)  # type: ignore[attr-defined]
+        query = _by_id(self.model)
         if where is not None:
             query = query.where(where)
         if lock:
             query = query.with_for_update().execution_options(populate_existing=True)
-        found: A | None = self.session.scalar(query)
+        found: A | None = self.session.scalar(query, {"id": aggregate_id})
         return found
 
     def get(
@@ -56,3 +57,8 @@ class Repository(Generic[A]):
         """Keep a new aggregate."""
         self.session.add(aggregate)
         return aggregate
+
+
+@cache
+def _by_id(model: type) -> Select[Any]:
+    return select(model).where(model.id == bindparam("id"))  # type: ignore[attr-defined]

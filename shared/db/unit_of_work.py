@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Table, event, insert, inspect, update
+from sqlalchemy import Table, event, inspect, update
 from sqlalchemy.orm import Session, configure_mappers
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from shared.crash_points import passing
 from shared.db.base import AggregateRoot, Recorded
+from shared.db.inserts import Insert
 from shared.db.plumbing import AUDIT_ENTRIES, IDEMPOTENCY_KEYS
 from shared.kernel.cause import Cause, current_cause
 from shared.kernel.clock import Clock, SystemClock
@@ -27,8 +28,8 @@ from shared.messaging.timers import Timers
 
 __all__ = ["IdempotencyClaim", "UnitOfWork"]
 
-_INSERT_AUDIT = insert(AUDIT_ENTRIES)
-_INSERT_CLAIM = insert(IDEMPOTENCY_KEYS)
+_INSERT_AUDIT = Insert(AUDIT_ENTRIES, "at", "actor", "action", "object", "details")
+_INSERT_CLAIM = Insert(IDEMPOTENCY_KEYS, "client", "key", "fingerprint", "effects", "created_at")
 _COUNTERS = {"version", "event_no", "created_at", "updated_at", "root_correlation_id"}
 
 
@@ -140,19 +141,17 @@ class UnitOfWork:
         touched = self._touched
         cause = current_cause()
         if touched.changes and cause.causation_id is None:
-            self.session.execute(_INSERT_AUDIT, self._audit_rows(cause))
+            _INSERT_AUDIT(self.session, self._audit_rows(cause))
         if self.idempotency is not None:
             claim = self.idempotency
-            self.session.execute(
-                _INSERT_CLAIM,
-                {
-                    "client": claim.client,
-                    "key": claim.key,
-                    "fingerprint": claim.fingerprint,
-                    "effects": list(touched.changes),
-                    "created_at": self.clock.now(),
-                },
-            )
+            row = {
+                "client": claim.client,
+                "key": claim.key,
+                "fingerprint": claim.fingerprint,
+                "effects": list(touched.changes),
+                "created_at": self.clock.now(),
+            }
+            _INSERT_CLAIM(self.session, [row])
         passing("W1")
         self.session.commit()
         passing("W2")

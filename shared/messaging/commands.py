@@ -27,6 +27,7 @@ from sqlalchemy import ColumnElement, Row, insert, literal_column, or_, select, 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
+from shared.db.inserts import Insert
 from shared.db.plumbing import AUDIT_ENTRIES, OUTSIDE_COMMANDS
 from shared.kernel.cause import Cause, caused_by, current_cause
 from shared.kernel.clock import Clock
@@ -46,6 +47,21 @@ LEASE = timedelta(seconds=60)
 """A running command whose worker has been silent this long is taken over."""
 
 RECORD_TRIES = 3
+
+_INSERT = Insert(
+    OUTSIDE_COMMANDS,
+    "id",
+    "kind",
+    "key",
+    "payload",
+    "correlation_id",
+    "causation_id",
+    "actor_id",
+    "traceparent",
+    "state",
+    "next_attempt_at",
+    "created_at",
+)
 
 # Not parameters: a prepared statement would lose sight of the partial index.
 _QUEUED: ColumnElement[str] = literal_column("'queued'")
@@ -109,21 +125,20 @@ class Commands:
         """Ask for a call. `key`: whatever must not overlap, for example an order id. Answers the command's id."""
         command_id = new_id()
         cause = current_cause()
-        self._session.execute(
-            insert(OUTSIDE_COMMANDS).values(
-                id=command_id,
-                kind=kind,
-                key=key,
-                payload=dict(payload),
-                correlation_id=self._correlation_id(),
-                causation_id=cause.causation_id,
-                actor_id=cause.actor_id,
-                traceparent=current_traceparent(),
-                state="queued",
-                next_attempt_at=not_before,
-                created_at=self._clock.now(),
-            )
-        )
+        row = {
+            "id": command_id,
+            "kind": kind,
+            "key": key,
+            "payload": dict(payload),
+            "correlation_id": self._correlation_id(),
+            "causation_id": cause.causation_id,
+            "actor_id": cause.actor_id,
+            "traceparent": current_traceparent(),
+            "state": "queued",
+            "next_attempt_at": not_before,
+            "created_at": self._clock.now(),
+        }
+        _INSERT(self._session, [row])
         return command_id
 
 

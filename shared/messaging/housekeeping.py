@@ -10,6 +10,7 @@ from typing import Any
 
 import rfc8785
 from sqlalchemy import Row, select, text
+from sqlalchemy.orm import Session
 
 from shared.db.engine import Database
 from shared.db.plumbing import AUDIT_ENTRIES
@@ -141,15 +142,16 @@ def seal(database: Database, limit: int = 500) -> int:
         return len(entries)
 
 
-def verify_audit(database: Database) -> int | None:
-    """Walk the whole chain; the seq of the first entry that does not fit (altered, missing), None when all do."""
+def verify_audit(session: Session) -> int | None:
+    """Walk the whole chain; the seq of the first entry that does not fit (altered, missing), None when all do.
+
+    The entries come piece by piece, which takes a session that is in a transaction.
+    """
     a = AUDIT_ENTRIES.c
-    previous, expected = GENESIS, 0
-    with database.session() as session:
-        query = select(AUDIT_ENTRIES).where(a.seq.is_not(None)).order_by(a.seq)
-        for entry in session.execute(query.execution_options(yield_per=1000)):
-            expected += 1
-            if entry.seq != expected or audit_hash(previous, entry, expected) != bytes(entry.hash):
-                return expected
-            previous = bytes(entry.hash)
+    previous = GENESIS
+    query = select(AUDIT_ENTRIES).where(a.seq.is_not(None)).order_by(a.seq).execution_options(yield_per=1000)
+    for expected, entry in enumerate(session.execute(query), start=1):
+        if entry.seq != expected or audit_hash(previous, entry, expected) != bytes(entry.hash):
+            return expected
+        previous = bytes(entry.hash)
     return None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from shared.contracts.catalog import Catalog
 from shared.db.base import AggregateRoot, Recorded
+from shared.db.inserts import Insert
 from shared.db.plumbing import AUDIT_ENTRIES, OUTBOX
 from shared.kernel.cause import Cause, current_cause
 from shared.kernel.errors import NotFound
@@ -23,7 +24,20 @@ from shared.observability.traces import current_traceparent
 
 __all__ = ["OutboxWriter", "chain_of_facts", "resend", "unpublished"]
 
-_INSERT = insert(OUTBOX)
+_INSERT = Insert(
+    OUTBOX,
+    "event_id",
+    "aggregate_type",
+    "aggregate_id",
+    "aggregate_version",
+    "event_type",
+    "topic",
+    "partition_key",
+    "correlation_id",
+    "headers",
+    "payload",
+    "occurred_at",
+)
 
 
 @dataclass(frozen=True)
@@ -46,13 +60,11 @@ class OutboxWriter:
     ) -> None:
         """Insert one row per fact, in the order they were recorded. Raises ContractViolation."""
         traceparent = current_traceparent()
-        session.execute(
-            _INSERT,
-            [
-                self._row(aggregate, recorded, cause, correlation_id, now, traceparent)
-                for aggregate, recorded in facts
-            ],
-        )
+        rows = [
+            self._row(aggregate, recorded, cause, correlation_id, now, traceparent)
+            for aggregate, recorded in facts
+        ]
+        _INSERT(session, rows)
 
     def _row(
         self,

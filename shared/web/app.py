@@ -100,6 +100,7 @@ def _application(runtime: Runtime, policy: Policy, read_keys: Callable[[], bytes
         client_limit=RateLimit(settings.rate_limit),
         public_limit=RateLimit(settings.public_rate_limit),
         new_unit_of_work=lambda: UnitOfWork(database.session(), outbox, runtime.clock),
+        new_reading_session=database.reading_session,
         readiness=lambda: at_head(database, service.migrations),
     )
 
@@ -160,5 +161,7 @@ def _end(_: BaseException | None) -> None:
         return
     if context.unit_of_work is not None:
         context.unit_of_work.session.close()
+    if context.reading is not None:
+        context.reading.close()
     if context.spanning is not None:
         context.spanning.__exit__(None, None, None)

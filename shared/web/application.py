@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from shared.access.principal import Principal
 from shared.access.standing import Standing, standing_of
 from shared.contracts.policy import Permission, Policy
@@ -61,8 +63,9 @@ class Subjects:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One application's parts. `group` is the service's consumer group. `new_unit_of_work` opens one on a
-    session of its own; `readiness` says whether the database is reachable and migrated, and if not, why."""
+    """One application's parts. `group` is the service's consumer group. `new_unit_of_work` opens one on a session of
+    its own, `new_reading_session` one for questions only; `readiness` says whether the database is reachable and
+    migrated, and if not, why."""
 
     group: str
     policy: Policy
@@ -74,6 +77,7 @@ class Application:
     client_limit: RateLimit
     public_limit: RateLimit
     new_unit_of_work: Callable[[], UnitOfWork]
+    new_reading_session: Callable[[], Session]
     readiness: Callable[[], tuple[bool, str | None]]
 
     def authenticate(self, authorization: str | None) -> Principal:

@@ -28,6 +28,7 @@ class RequestContext:
     correlation_id: uuid.UUID
     principal: Principal | None = None
     unit_of_work: UnitOfWork | None = None
+    reading: Session | None = None
     started: float = 0.0
     route: str = "unknown"
     span: Span | None = None
@@ -75,5 +76,10 @@ def unit_of_work() -> UnitOfWork:
 
 
 def session() -> Session:
-    """The request's session, for queries."""
-    return unit_of_work().session
+    """The request's session, for queries: that of its unit of work, or in a GET one that only reads."""
+    context = current()
+    if request.method not in ("GET", "HEAD"):
+        return unit_of_work().session
+    if context.reading is None:
+        context.reading = application().new_reading_session()
+    return context.reading

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared.db.engine import Database
 from shared.db.listing import Listing, Page, at_least, at_most, equals
 from shared.db.plumbing import AUDIT_ENTRIES
 from shared.messaging.housekeeping import verify_audit
@@ -37,8 +36,8 @@ def list_entries(session: Session, arguments: Mapping[str, Any]) -> Page:
 
 
 def verify_log(session: Session) -> dict[str, Any]:
-    """Walk the whole chain. `first_broken_seq`: the first entry that was altered or is missing."""
-    broken = verify_audit(Database(session.get_bind().engine))
+    """Walk the whole chain, in the transaction of `session`. `first_broken_seq`: the first entry that does not fit."""
+    broken = verify_audit(session)
     counts = session.execute(
         select(
             func.count().filter(_entry.seq.is_not(None)).label("sealed"),

@@ -7,7 +7,7 @@ from typing import Any
 from services.identity.audit import queries
 from services.identity.audit.schemas import AuditEntry, AuditFilters, AuditVerdict
 from shared.db.listing import Page
-from shared.web import Blueprint, session
+from shared.web import Blueprint, session, unit_of_work
 
 __all__ = ["blueprint"]
 
@@ -26,4 +26,4 @@ def list_entries(filters: dict[str, Any]) -> Page:
 @blueprint.response(200, AuditVerdict)
 def verify_log() -> dict[str, Any]:
     """Check that no entry was altered or removed."""
-    return queries.verify_log(session())
+    return queries.verify_log(unit_of_work().session)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Text, any_, case, cast, exists, func, or_, select, update
+from sqlalchemy import any_, bindparam, case, exists, func, or_, select, update
 
 from services.marketing.duplicates import LIVE_STATES
 from services.marketing.leads.model import BehaviourRow, DuplicateDismissal, Handover, Lead, Submission
@@ -19,6 +19,13 @@ __all__ = ["Leads"]
 
 MAX_CANDIDATES = 50
 
+_OF_MAILBOX = (
+    select(Lead)
+    .where(Lead.email_key == bindparam("email_key"))
+    .order_by(case((Lead.state.in_(LIVE_STATES), 0), else_=1), Lead.captured_at.desc(), Lead.id)
+    .limit(1)
+)
+
 
 class Leads(Repository[Lead]):
     """The leads of one session."""
@@ -28,7 +35,7 @@ class Leads(Repository[Lead]):
     def hold(self, name: str) -> None:
         """Let nobody else work on what is called `name` until the end of the transaction."""
         number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        self.session.execute(select(cast(func.pg_advisory_xact_lock(number), Text)))
+        self.session.connection().exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (number,))
 
     def survivor(self, lead_id: uuid.UUID) -> Lead | None:
         """The lead, or the one that it was merged into in the end, locked."""
@@ -39,13 +46,7 @@ class Leads(Repository[Lead]):
 
     def of_mailbox(self, email_key: str) -> Lead | None:
         """The lead of a mailbox: a live one if there is one, else the newest."""
-        is_live = case((Lead.state.in_(LIVE_STATES), 0), else_=1)
-        return self.session.scalar(
-            select(Lead)
-            .where(Lead.email_key == email_key)
-            .order_by(is_live, Lead.captured_at.desc(), Lead.id)
-            .limit(1)
-        )
+        return self.session.scalar(_OF_MAILBOX, {"email_key": email_key})
 
     def submission(self, scope: str, key: str) -> Submission | None:
         """What came in under an id before."""

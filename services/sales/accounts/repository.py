@@ -5,18 +5,34 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from sqlalchemy import literal, select
+from sqlalchemy import bindparam, literal, select
+from sqlalchemy.orm import load_only
 
 from services.sales.accounts.model import MAX_DEPTH, Account
 from shared.db.repository import Repository
+from shared.kernel.errors import NotFound
 
 __all__ = ["Accounts"]
+
+_STANDING = (
+    select(Account)
+    .where(Account.id == bindparam("id"))
+    .options(load_only(Account.name, Account.status, Account.merged_into_id))
+)
 
 
 class Accounts(Repository[Account]):
     """The accounts of one session."""
 
     model = Account
+
+    def get_live(self, account_id: uuid.UUID) -> Account:
+        """An account that new business may hang on, with its name alone. Raises NotFound, AccountNotLive."""
+        account: Account | None = self.session.scalar(_STANDING, {"id": account_id})
+        if account is None:
+            raise NotFound(f"There is no account with the id {account_id}.")
+        account.require_live()
+        return account
 
     def with_external_id(self, external_id: str) -> Account | None:
         """The account that an import knows as `external_id`."""

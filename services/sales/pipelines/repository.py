@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
+
 from sqlalchemy import func, select
 
 from services.sales.pipelines.errors import NoActivePipeline
 from services.sales.pipelines.model import Pipeline
+from services.sales.sales_policy import PipelinePlan
 from shared.db.repository import Repository
 
 __all__ = ["Pipelines"]
+
+_ACTIVE = (
+    select(Pipeline.id).where(Pipeline.state == "active").order_by(Pipeline.created_at, Pipeline.id).limit(1)
+)
+
+_published: dict[uuid.UUID, PipelinePlan] = {}
+"""The plans of published versions, which never change again; people make a handful of them in years."""
 
 
 class Pipelines(Repository[Pipeline]):
@@ -16,15 +26,26 @@ class Pipelines(Repository[Pipeline]):
 
     model = Pipeline
 
-    def active(self, name: str | None = None) -> Pipeline:
-        """The active version of `name`; without a name the oldest active pipeline. Raises NoActivePipeline."""
-        query = select(Pipeline).where(Pipeline.state == "active").order_by(Pipeline.created_at, Pipeline.id)
-        if name is not None:
-            query = query.where(Pipeline.name == name)
-        found = self.session.scalars(query.limit(1)).first()
-        if found is None:
+    def active_plan(self, name: str | None = None) -> PipelinePlan:
+        """What new deals go by: the active version of `name`, by default the oldest active pipeline.
+
+        Raises NoActivePipeline.
+        """
+        query = _ACTIVE if name is None else _ACTIVE.where(Pipeline.name == name)
+        pipeline_id: uuid.UUID | None = self.session.scalar(query)
+        if pipeline_id is None:
             raise NoActivePipeline("Publish a pipeline first.")
-        return found
+        return self.plan(pipeline_id)
+
+    def plan(self, pipeline_id: uuid.UUID) -> PipelinePlan:
+        """What deals in a version go by. Raises NotFound."""
+        kept = _published.get(pipeline_id)
+        if kept is not None:
+            return kept
+        pipeline = self.get(pipeline_id)
+        if pipeline.state != "draft":
+            _published[pipeline_id] = pipeline.plan
+        return pipeline.plan
 
     def active_version_of(self, name: str) -> Pipeline | None:
         """The active version of `name`, if one is."""

@@ -59,7 +59,7 @@ def _prepare(chunk: Sequence[Row], uow: UnitOfWork) -> Apply:
         deals.by_external_ids(row.external_id for row in chunk),
         Accounts(uow.session).by_external_ids(v["account_external_id"] for v in values),
         Products(uow.session).by_skus(v["product_sku"] for v in values),
-        {name: Pipelines(uow.session).active(name).plan for name in {v["pipeline"] for v in values}},
+        {name: Pipelines(uow.session).active_plan(name) for name in {v["pipeline"] for v in values}},
         company(uow.session).today(uow.clock.now()),
     )
     return importer.apply

@@ -95,11 +95,9 @@ def reopen_opportunity(
 def _live_account_name(uow: UnitOfWork, account_id: uuid.UUID | None) -> str | None:
     if account_id is None:
         return None
-    account = Accounts(uow.session).get(account_id)
-    account.require_live()
-    return account.name
+    return Accounts(uow.session).get_live(account_id).name
 
 
 def _plan(uow: UnitOfWork, pipeline_id: uuid.UUID | None) -> PipelinePlan:
     pipelines = Pipelines(uow.session)
-    return (pipelines.active() if pipeline_id is None else pipelines.get(pipeline_id)).plan
+    return pipelines.active_plan() if pipeline_id is None else pipelines.plan(pipeline_id)

@@ -80,7 +80,7 @@ def accept_quote(
         uow.timers.cancel("quote", quote.id, EXPIRY)
         if quote.opportunity_id is not None:
             deal = Opportunities(uow.session).get(quote.opportunity_id, lock=True)
-            plan = Pipelines(uow.session).get(deal.pipeline_id).plan
+            plan = Pipelines(uow.session).plan(deal.pipeline_id)
             if deal.status == "open" and plan.on_accept == "win":
                 _close(deal, quote, today, uow)
             elif deal.status == "open":
@@ -98,7 +98,7 @@ def require_no_order(deal_id: uuid.UUID, uow: UnitOfWork) -> None:
 
 
 def _check_policy(deal: Opportunity, quote: Quote | None, uow: UnitOfWork) -> None:
-    requires = Pipelines(uow.session).get(deal.pipeline_id).plan.win_requires
+    requires = Pipelines(uow.session).plan(deal.pipeline_id).win_requires
     if requires == "accepted_quote" and (quote is None or quote.state != "accepted"):
         raise WinNotMet(
             "This pipeline wins a deal by an accepted quote. Send one and let the customer accept it."

@@ -203,7 +203,7 @@ FAILURES: dict[str, Callable[[], Any]] = {
 def fail(kind: str) -> Any:
     """Fail in a given way."""
     statements = {
-        "slow": "SET LOCAL statement_timeout = '50ms'; SELECT pg_sleep(2)",
+        "slow": "SET statement_timeout = '50ms'; SELECT pg_sleep(2)",
         "constraint": "INSERT INTO notes (id) VALUES (NULL)",
         "too-big": "SELECT 100000::int2",
         "syntax": "SELEC secret_column",
