@@ -19,6 +19,8 @@ from deploy.local.problems import LocalProblem
 from deploy.local.suite import ROOT
 from deploy.operator.api import BusApi
 from deploy.operator.places import LocalPlace, Place, find_place
+from deploy.operator.restore import back_up
+from deploy.operator.restore import restore as restore_service
 from deploy.operator.status import show
 from shared.contracts.catalog import Catalog
 from shared.observability.lookout import Lookout
@@ -180,7 +182,7 @@ def dlq_skip(operator: _Operator, service: str, event_id: str, reason: str) -> N
 
 @main.command()
 @click.argument("service")
-@click.option("--topic", required=True, help="Such as crm.sales.order: `crm topics` lists them.")
+@click.option("--topic", help="Such as crm.sales.order; default: every topic that the service reads.")
 @click.option(
     "--from-time", type=_TIMES, help="From here on, UTC unless it says otherwise; default: all there is."
 )
@@ -191,7 +193,7 @@ def dlq_skip(operator: _Operator, service: str, event_id: str, reason: str) -> N
 def replay(
     operator: _Operator,
     service: str,
-    topic: str,
+    topic: str | None,
     from_time: datetime | None,
     key: str | None,
     dry_run: bool,
@@ -203,17 +205,45 @@ def replay(
     """
     if from_time is not None and key is not None:
         raise click.UsageError("Give --from-time or --key, not both.")
-    if topic not in Catalog.load().topics:
+    service, declared = operator.service(service), Catalog.load().topics
+    if topic is not None and topic not in declared:
         raise LocalProblem(f"There is no topic {topic}: `crm topics` lists them.")
-    request: dict[str, Any] = {"topic": topic, "dry_run": dry_run}
-    if key is not None:
-        request["key"] = key
-    else:
-        since = from_time or _BEGINNING
-        request["from_time"] = (since if since.tzinfo else since.replace(tzinfo=UTC)).isoformat()
-    result = BusApi(operator.place).replay(operator.service(service), request, wait)
-    stored = " (dry run)" if dry_run else ", now stored"
-    click.echo(f"{topic}: {result['read']} read, {result['missing']} were missing{stored}")
+    since = from_time or _BEGINNING
+    bound = (
+        {"key": key}
+        if key
+        else {"from_time": (since if since.tzinfo else since.replace(tzinfo=UTC)).isoformat()}
+    )
+    read = [name for name, each in declared.items() if service in each.consumers]
+    api, stored = BusApi(operator.place), " (dry run)" if dry_run else ", now stored"
+    for name in [topic] if topic else read:
+        result = api.replay(service, {"topic": name, "dry_run": dry_run, **bound}, wait)
+        click.echo(f"{name}: {result['read']} read, {result['missing']} were missing{stored}")
+
+
+@main.command()
+@click.argument("service")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def backup(operator: _Operator, service: str, file: Path) -> None:
+    """Write the database of SERVICE to FILE, with pg_dump."""
+    back_up(operator.place, operator.service(service), file)
+    click.echo(f"{file}: {file.stat().st_size} bytes")
+
+
+@main.command()
+@click.argument("service")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.confirmation_option(prompt="What SERVICE holds now is lost. Go on?")
+@click.pass_obj
+def restore(operator: _Operator, service: str, file: Path) -> None:
+    """Replace the database of SERVICE by FILE, and bring back from the broker the facts that it lacks then.
+
+    On this machine the service's processes are stopped meanwhile; elsewhere stop them first. Read
+    docs/runbooks/restore.md before: what the service itself decided after the backup does not come back.
+    """
+    restore_service(operator.place, operator.service(service), file, click.echo)
+    click.echo(f"{service} runs again.")
 
 
 @main.group(cls=_Commands)

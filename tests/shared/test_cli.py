@@ -246,14 +246,19 @@ def test_a_topic_is_replayed(run: Run, erp: Runtime, bus_database: str) -> None:
     publisher.close()
     with psycopg.connect(bus_database) as connection:
         connection.execute("UPDATE log SET appended_at = '2026-03-02T09:00Z' WHERE key = 'a'")
-    assert run("replay", "--topic", TOPIC, "--dry-run") == "2 read, 2 were missing (dry run)\n"
+    assert run("replay", "--topic", TOPIC, "--dry-run") == f"{TOPIC}: 2 read, 2 were missing (dry run)\n"
     assert inbox(erp.database) == []
-    assert run("replay", "--topic", TOPIC, "--key", "b") == "1 read, 1 were missing, now stored\n"
+    assert run("replay", "--topic", TOPIC, "--key", "b") == f"{TOPIC}: 1 read, 1 were missing, now stored\n"
     assert (
-        run("replay", "--topic", TOPIC, "--from-time", "2026-03-02") == "2 read, 1 were missing, now stored\n"
+        run("replay", "--topic", TOPIC, "--from-time", "2026-03-02")
+        == f"{TOPIC}: 2 read, 1 were missing, now stored\n"
     )
-    assert run("replay", "--topic", TOPIC, "--from-time", "2026-03-02T10:00:00+0100").startswith("2 read, 0")
-    assert run("replay", "--topic", TOPIC, "--from-time", "2026-03-02T09:00:01Z").startswith("1 read, 0")
+    assert run("replay", "--topic", TOPIC, "--from-time", "2026-03-02T10:00:00+0100").startswith(
+        f"{TOPIC}: 2 read, 0"
+    )
+    assert run("replay", "--topic", TOPIC, "--from-time", "2026-03-02T09:00:01Z").startswith(
+        f"{TOPIC}: 1 read, 0"
+    )
     assert set(_audited(erp)) == {("system:command-line", "bus.replay")}
 
 
