@@ -63,7 +63,7 @@ class KafkaSettings:
     )
     kafka_username: str | None = variable(fields.String(), "Who speaks to Kafka", default=None)
     kafka_password: str | None = variable(
-        fields.String(), "The password that proves it", secret=True, default=None
+        fields.String(), "Password of CRM_KAFKA_USERNAME", secret=True, default=None
     )
     kafka_ca_file: Path | None = variable(
         _File(),

@@ -23,5 +23,6 @@ class IdentitySettings(Settings):
     admin_client_secret: str | None = variable(
         fields.String(validate=validate.Length(min=32)),
         "Secret of that client; without one there is no such client",
+        secret=True,
         default=None,
     )
