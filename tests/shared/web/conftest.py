@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from shared.kernel.errors import IllegalState, Invalid, Unavailable
 from shared.kernel.money import Money
 from shared.service import Runtime, Service
 from shared.settings import Settings
+from shared.testing.postgres import PostgresForTests
 from shared.testing.tokens import ISSUER, jwks_file
 from shared.web import (
     PUBLIC,
@@ -236,30 +238,49 @@ class Suite:
         return self.app.test_client()
 
 
-@pytest.fixture
-def settings(tmp_path: Path, plumbing_database: str) -> Settings:
-    """Settings of the test service: its database, keys from a file."""
+def _settings(folder: Path, database_url: str) -> Settings:
     return Settings(
         service="notes",
-        database_url=plumbing_database,
+        database_url=database_url,
         bus="postgres",
-        bus_database_url=plumbing_database,
+        bus_database_url=database_url,
         identity_url=ISSUER,
-        jwks_file=jwks_file(tmp_path),
+        jwks_file=jwks_file(folder),
         secret="a secret for tests only",
         rate_limit="10000/second",
         public_rate_limit="10000/second",
     )
 
 
-@pytest.fixture
-def runtime(settings: Settings) -> Iterator[Runtime]:
-    """The test service on a database with its tables."""
-    service = Service("notes", create_app=make_app)
-    started = Runtime.start(service, settings, role="test")
+@contextmanager
+def _running(settings: Settings) -> Iterator[Runtime]:
+    started = Runtime.start(Service("notes", create_app=make_app), settings, role="test")
     Base.metadata.create_all(started.database.engine)
     yield started
     started.database.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, plumbing_database: str) -> Settings:
+    """Settings of the test service: its database, keys from a file."""
+    return _settings(tmp_path, plumbing_database)
+
+
+@pytest.fixture
+def runtime(settings: Settings) -> Iterator[Runtime]:
+    """The test service on a database with its tables."""
+    with _running(settings) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def module_suite(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """The running test service, one for all tests of a module: for properties, whose examples share it."""
+    with (
+        postgres.database("plumbing") as url,
+        _running(_settings(tmp_path_factory.mktemp("notes"), url)) as started,
+    ):
+        yield Suite(make_app(started), started)
 
 
 def make_app(runtime: Runtime, *blueprints: Blueprint, **options: Any) -> Flask:
