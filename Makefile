@@ -1,7 +1,7 @@
 # `make help` lists what there is. Needs Python 3.11 or newer and make; everything else goes into .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format contracts bench import token status stop psql clean
+.PHONY: help setup run demo test faults lint format contracts bench import token status stop psql clean
 
 # Compiled modules halve the start of every process, whatever the caller's shell thinks of them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -37,6 +37,10 @@ demo: setup ## Drive the main flow through the running suite and print what happ
 
 test: setup ## Run all tests (ARGS="tests/sales -k win" for some)
 	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
+
+faults: setup ## Do every fault to running processes and check the promise (FAULT=poison,8 TRANSPORT=kafka SEEDS=3)
+	@$(RUN) -m tests.faults $(if $(FAULT),--fault $(FAULT)) $(if $(TRANSPORT),--transport $(TRANSPORT)) \
+	  --seeds $(or $(SEEDS),1) $(if $(FAULT)$(TRANSPORT),,--write)
 
 lint: setup ## Check style, types, layers and contracts
 	@.venv/bin/ruff check .

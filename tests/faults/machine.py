@@ -1,0 +1,61 @@
+"""What only some machines let a test do: mount a small disk, show a process another time."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.faults.lab import NotHere
+
+__all__ = ["faketime", "filled_later", "small_disk"]
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A file system of that size in `folder`, in memory. Raises NotHere."""
+    folder.mkdir()
+    made = _try("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0711", "none", str(folder))
+    if made is not None:
+        raise NotHere(f"a file system cannot be mounted here: {made}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@contextmanager
+def filled_later(disk: Path) -> Iterator[Callable[[], None]]:
+    """Gives a function that fills `disk` to the last byte; when the block ends there is room again."""
+    filler = disk / "filler"
+
+    def fill() -> None:
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4_096))
+
+    try:
+        yield fill
+    finally:
+        filler.unlink(missing_ok=True)
+
+
+def faketime() -> str:
+    """The program that shows a process another time. Raises NotHere."""
+    program = shutil.which("faketime")
+    if program is None:
+        raise NotHere("there is no program faketime (Debian package faketime)")
+    return program
+
+
+def _try(*command: str) -> str | None:
+    """What a command has to say about why it failed; None when it has not."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return str(error)
+    return (
+        None if done.returncode == 0 else done.stderr.strip() or f"{command[0]} ended with {done.returncode}"
+    )
