@@ -33,6 +33,15 @@ FROM unnest(%(source)b::text[], %(event_id)b::text[], %(topic)b::text[], %(posit
 ON CONFLICT (consumer, source, event_id) DO NOTHING
 RETURNING topic, source, event_id, state
 """
+# A fact that nobody handled when it came is worked on when it comes again and somebody does; what a person skipped
+# (it is done) stays so.
+_REVIVE = """
+UPDATE inbox SET state = 'ready'
+FROM unnest(%(source)b::text[], %(event_id)b::text[]) AS r (source, event_id)
+WHERE inbox.consumer = %(consumer)s AND inbox.source = r.source AND inbox.event_id = r.event_id
+  AND inbox.state = 'skipped' AND inbox.done_at IS NULL AND inbox.event_type = ANY(%(types)s)
+RETURNING inbox.topic
+"""
 _COLUMNS = (
     "source",
     "event_id",
@@ -57,7 +66,7 @@ _LARGEST_VERSION = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a batch: how many were new, and by topic how many were known already."""
+    """What became of a batch: how many were new, revived ones among them, and by topic how many were known already."""
 
     new: int
     duplicates: Mapping[str, int]
@@ -71,7 +80,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Inbox:
-    """The inbox of one consumer group. `types` have a handler; facts of other types are kept as skipped."""
+    """The inbox of one consumer group. `types` have a handler; facts of other types are kept as skipped, until they
+    come again (a replay brings them) and their type has got one."""
 
     consumer: str
     types: Collection[str]
@@ -83,11 +93,19 @@ class Inbox:
         rows = [self._row(record) for record in records]
         columns = {name: [row[i] for row in rows] for i, name in enumerate(_COLUMNS)}
         new = connection.execute(_STORE, {"consumer": self.consumer, **columns}).fetchall()
+        topics = [topic for topic, *_ in new]
+        if len(new) < len(rows):
+            topics += self._revive(connection, columns)
         dead = {event_id for _, _, event_id, state in new if state == "dead"}
         for record, row in zip(records, rows, strict=True):
             if row[0] == _UNDECODABLE and row[1] in dead:
                 bury(connection.execute, self._letter(record, row), row[-1], now)
-        return Stored.count(records, (topic for topic, *_ in new))
+        return Stored.count(records, topics)
+
+    def _revive(self, connection: psycopg.Connection[Any], columns: Mapping[str, Sequence[Any]]) -> list[str]:
+        """The topics of the facts known already that are to be worked on now, one entry a fact."""
+        given = {**columns, "consumer": self.consumer, "types": list(self.types)}
+        return [topic for (topic,) in connection.execute(_REVIVE, given)]
 
     def _row(self, record: ReceivedRecord) -> tuple[Any, ...]:
         try:

@@ -1,7 +1,8 @@
 """Replay: bring facts back from the broker that a consumer lost, for example after its database was restored from
 a backup older than the log.
 
-Replayed facts keep their ids: what the inbox knows already changes nothing, what it lacks is applied in order.
+Replayed facts keep their ids: what the inbox knows already changes nothing, what it lacks is applied in order. What it
+has skipped because the service had no handler for it is applied once it has one.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """`read` records lay in the topic, `missing` of them were unknown to the consumer; `dry_run`: none was stored."""
+    """`read` records lay in the topic, `missing` of them were unknown to the consumer or had no handler when they came;
+    `dry_run`: none was stored."""
 
     read: int
     missing: int

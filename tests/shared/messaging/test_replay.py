@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from sqlalchemy import select, text
 
 from shared.db.plumbing import AUDIT_ENTRIES
+from shared.kernel.clock import FixedClock
+from shared.messaging.dead_letters import skip
 from shared.messaging.postgres_bus import PostgresBus
 from shared.messaging.replay import ReplayResult, note, replay
 from shared.messaging.transport import OutgoingRecord
@@ -18,7 +21,7 @@ from shared.service import Runtime, Service
 from shared.testing.postgres import PostgresForTests
 from tests.shared import ledger
 from tests.shared.ledger import TOPIC, noted
-from tests.shared.messaging.arrivals import arrive, inbox, linked, step
+from tests.shared.messaging.arrivals import Temper, arrive, inbox, linked, step
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -110,6 +113,41 @@ def test_many_records_are_brought_back_in_order(erp: Runtime, bus: PostgresBus) 
     _publish(bus, *(("a", version) for version in range(1, 1_201)))
     assert _replay(erp, bus) == ReplayResult(read=1_200, missing=1_200, dry_run=False)
     assert [row.aggregate_version for row in inbox(erp.database)] == list(range(1, 1_201))
+
+
+def test_a_new_handler_gets_what_was_skipped_without_it(erp: Runtime, bus: PostgresBus) -> None:
+    _publish(bus, ("a", 1), ("b", 1), ("a", 2))
+    before = replace(erp, service=ledger.service("erp"))
+    _receive(before, bus)
+    assert [row.state for row in inbox(erp.database)] == ["skipped"] * 3
+    assert _replay(before, bus) == ReplayResult(read=3, missing=0, dry_run=False)
+
+    assert _replay(erp, bus, dry_run=True) == ReplayResult(read=3, missing=3, dry_run=True)
+    assert [row.state for row in inbox(erp.database)] == ["skipped"] * 3
+    assert _replay(erp, bus, key="a") == ReplayResult(read=2, missing=2, dry_run=False)
+    assert _replay(erp, bus) == ReplayResult(read=3, missing=1, dry_run=False)
+    for _ in range(2):
+        step(erp)
+        assert noted(erp.database) == [("a", 1, "1"), ("b", 1, "1"), ("a", 2, "1")]
+        assert _replay(erp, bus) == ReplayResult(read=3, missing=0, dry_run=False)
+
+
+def test_what_a_person_skipped_is_not_brought_back(
+    bus: PostgresBus, start_service: Callable[[Service], Runtime], clock: FixedClock
+) -> None:
+    temper = Temper(clock)
+    temper.refuses = {"1"}
+    erp = start_service(ledger.service("erp", temper.handler))
+    _publish(bus, ("a", 1))
+    _receive(erp, bus)
+    (dead,) = inbox(erp.database)
+    with erp.unit_of_work() as uow:
+        skip(uow.session, clock, "crm.erp", dead.source, dead.event_id, "a test")
+    temper.refuses = set()
+    assert _replay(erp, bus) == ReplayResult(read=1, missing=0, dry_run=False)
+    step(erp)
+    assert [row.state for row in inbox(erp.database)] == ["skipped"]
+    assert noted(erp.database) == []
 
 
 def test_a_replay_touches_no_other_group(
