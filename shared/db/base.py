@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar
 
 from sqlalchemy import CHAR, BigInteger, DateTime, MetaData, Numeric, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Composite, Mapped, composite, declared_attr, mapped_column
+from sqlalchemy.orm import Composite, Mapped, Mapper, composite, declared_attr, mapped_column
 
 from shared.kernel.errors import Stale
 from shared.kernel.events import Event
 from shared.kernel.ids import new_id
 from shared.kernel.money import Money
 
-__all__ = ["TYPES", "AggregateRoot", "Recorded", "money", "new_metadata"]
+__all__ = ["TYPES", "AggregateRoot", "Recorded", "money", "new_metadata", "parts_of"]
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -57,6 +58,14 @@ def money(name: str, *, nullable: bool = False) -> Composite[Any]:
         mapped_column(name, Numeric(19, 4), key=f"{name}_amount", nullable=nullable),
         mapped_column(f"{name}_currency", CHAR(3), nullable=nullable),
     )
+
+
+@cache
+def parts_of(mapper: Mapper[Any]) -> tuple[str, ...]:
+    """The attributes of an aggregate that hold its parts: rows of other tables that live and die with it."""
+    if not issubclass(mapper.class_, AggregateRoot):
+        return ()
+    return tuple(each.key for each in mapper.relationships if each.cascade.delete_orphan and each.uselist)
 
 
 @dataclass(frozen=True, slots=True)

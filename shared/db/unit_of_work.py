@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Table, event, inspect, update
 from sqlalchemy.orm import Session, configure_mappers
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from shared.crash_points import passing
-from shared.db.base import AggregateRoot, Recorded
+from shared.db.base import AggregateRoot, Recorded, parts_of
 from shared.db.inserts import Insert
 from shared.db.plumbing import AUDIT_ENTRIES, IDEMPOTENCY_KEYS
 from shared.kernel.cause import Cause, current_cause
@@ -76,6 +78,8 @@ class UnitOfWork:
         self._outbox = outbox
         self._depth = 0
         self._touched = _Touched()
+        # A session forgets what nobody holds; an aggregate must be there when one of its parts has changed.
+        self._wholes: list[AggregateRoot] = []
         session.info["unit_of_work"] = self
 
     def __enter__(self) -> Self:
@@ -101,6 +105,7 @@ class UnitOfWork:
             # After a commit this is a no-op that gives the connection back.
             self.session.rollback()
             self._touched = _Touched()
+            self._wholes.clear()
 
     def flush(self) -> None:
         """Write what has changed so far, with its facts, inside the running transaction."""
@@ -207,6 +212,7 @@ class UnitOfWork:
     def _before_flush(self) -> None:
         session, now = self.session, self.clock.now()
         new = [obj for obj in session.new if isinstance(obj, AggregateRoot)]
+        self._touch_wholes(now)
         dirty = [obj for obj in session.dirty if isinstance(obj, AggregateRoot) and session.is_modified(obj)]
         deleted = [obj for obj in session.deleted if isinstance(obj, AggregateRoot)]
         facts = self._touched.facts
@@ -218,6 +224,8 @@ class UnitOfWork:
         for aggregate in dirty:
             self._note(aggregate)
             aggregate.updated_at = now
+            # Even at the same moment: what changed may be a part, which has a table of its own.
+            flag_modified(aggregate, "updated_at")
         for aggregate in deleted:
             self._note(aggregate, deleted=True)
         unrooted = [aggregate for aggregate in new if aggregate.root_correlation_id is None]
@@ -226,6 +234,19 @@ class UnitOfWork:
             chain = self._chain_of(sorted(facts, key=lambda fact: fact[1].order))
             for aggregate in unrooted:
                 aggregate.root_correlation_id = chain
+
+    def _touch_wholes(self, now: datetime) -> None:
+        """Mark the aggregates whose parts, reached through them, changed: the version of the whole is the lock on a
+        part, which has none."""
+        session = self.session
+        changed = [part for part in session.dirty if not isinstance(part, AggregateRoot)]
+        changed = [part for part in changed if session.is_modified(part)]
+        for aggregate in self._wholes if changed else ():
+            state = inspect(aggregate)
+            parts = itertools.chain(*(state.dict.get(name, ()) for name in parts_of(state.mapper)))
+            if aggregate in session and any(part in changed for part in parts):
+                aggregate.updated_at = now
+                flag_modified(aggregate, "updated_at")
 
     def _note(self, aggregate: AggregateRoot, **kind: bool) -> None:
         """Remember ids and field names, never values, for the audit."""
@@ -246,6 +267,13 @@ def _before_flush(session: Session, _context: Any, _instances: Any) -> None:
     unit_of_work: UnitOfWork | None = session.info.get("unit_of_work")
     if unit_of_work is not None:
         unit_of_work._before_flush()
+
+
+@event.listens_for(Session, "loaded_as_persistent")
+def _hold_wholes(session: Session, instance: Any) -> None:
+    unit_of_work: UnitOfWork | None = session.info.get("unit_of_work")
+    if unit_of_work is not None and parts_of(inspect(instance).mapper):
+        unit_of_work._wholes.append(instance)
 
 
 @event.listens_for(AggregateRoot, "init", propagate=True)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, NoReturn
 
 from marshmallow import Schema, fields
-from sqlalchemy import BigInteger, Column, Identity, MetaData, Row, Table, Text, insert, select
-from sqlalchemy.orm import DeclarativeBase, Mapped
+from sqlalchemy import BigInteger, Column, ForeignKey, Identity, MetaData, Row, Table, Text, insert, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from deploy.local.problems import free_port
 from shared.db.base import TYPES, AggregateRoot, money, new_metadata
@@ -30,6 +30,7 @@ __all__ = [
     "LINKED",
     "MORNING",
     "TOPIC",
+    "Alias",
     "Link",
     "LinkData",
     "Linked",
@@ -76,6 +77,16 @@ class Linked(Event):
     previous_erp_customer_id: str | None = None
 
 
+class Alias(Base):
+    """A part of a link: another number that the customer is known by."""
+
+    __tablename__ = "aliases"
+
+    link_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("links.id"), primary_key=True)
+    number: Mapped[str] = mapped_column(primary_key=True)
+    remark: Mapped[str | None]
+
+
 class Link(AggregateRoot, Base):
     """Which customer of the ERP an account is. Moving it is a fact, remarking on it is not."""
 
@@ -85,6 +96,7 @@ class Link(AggregateRoot, Base):
     number: Mapped[str]
     remark: Mapped[str | None]
     limit: Mapped[Money | None] = money("limit", nullable=True)
+    aliases: Mapped[list[Alias]] = relationship(cascade="all, delete-orphan", order_by=Alias.number)
 
     @classmethod
     def to(cls, number: str) -> Link:

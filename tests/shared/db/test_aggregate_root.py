@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from shared.kernel.clock import FixedClock
 from shared.kernel.errors import NotFound, Stale
 from shared.kernel.money import Money
 from shared.service import Runtime
-from tests.shared.ledger import MORNING, Link, Links, facts
+from tests.shared.ledger import MORNING, Alias, Link, Links, facts
 
 
 def _new_link(erp: Runtime) -> uuid.UUID:
@@ -51,6 +52,57 @@ def test_a_unit_of_work_that_changes_nothing_moves_nothing(erp: Runtime) -> None
     link_id = _new_link(erp)
     with erp.unit_of_work() as uow:
         Links(uow.session).get(link_id).number = "1"
+    assert _read(erp, link_id).version == 1
+
+
+def _with_aliases(erp: Runtime) -> uuid.UUID:
+    with erp.unit_of_work() as uow:
+        link = Links(uow.session).add(Link.to("1"))
+        link.aliases = [Alias(number="1-A"), Alias(number="1-B")]
+    return link.id
+
+
+def _add(link: Link) -> None:
+    link.aliases.append(Alias(number="1-C"))
+
+
+def _remove(link: Link) -> None:
+    del link.aliases[0]
+
+
+def _change(link: Link) -> None:
+    link.aliases[1].remark = "since the merger"
+
+
+@pytest.mark.parametrize("touch", [_add, _remove, _change])
+def test_a_change_of_a_part_alone_moves_the_version_of_the_whole(
+    erp: Runtime, touch: Callable[[Link], None]
+) -> None:
+    link_id, bystander_id = _with_aliases(erp), _with_aliases(erp)
+    with erp.unit_of_work() as uow:
+        assert len(Links(uow.session).get(bystander_id).aliases) == 2
+        touch(Links(uow.session).get(link_id))
+    link = _read(erp, link_id)
+    assert (link.version, link.event_no) == (2, 1)
+    assert _read(erp, bystander_id).version == 1
+
+
+def test_two_who_change_a_part_at_once_do_not_overwrite_each_other(erp: Runtime) -> None:
+    link_id = _with_aliases(erp)
+    with pytest.raises(Stale), erp.unit_of_work() as slow:
+        mine = Links(slow.session).get(link_id).aliases[0]
+        with erp.unit_of_work() as fast:
+            Links(fast.session).get(link_id).aliases[0].remark = "fast"
+        mine.remark = "slow"
+    with erp.database.session() as session:
+        assert Links(session).get(link_id).aliases[0].remark == "fast"
+
+
+def test_parts_that_are_only_read_move_nothing(erp: Runtime) -> None:
+    link_id = _with_aliases(erp)
+    with erp.unit_of_work() as uow:
+        link = Links(uow.session).get(link_id)
+        link.aliases[0].remark = link.aliases[0].remark
     assert _read(erp, link_id).version == 1
 
 
