@@ -13,11 +13,15 @@ from deploy.local.problems import LocalProblem
 from deploy.local.secret_store import ADMIN_CLIENT_ID
 from deploy.local.suite import LocalSuite
 
-__all__ = ["Answer", "SuiteClient"]
+__all__ = ["Answer", "ChangedMeanwhile", "SuiteClient"]
 
 _TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
 _EARLY_SECONDS = 60
 _PATIENCE = 30.0
+
+
+class ChangedMeanwhile(LocalProblem):
+    """A record was changed since it was read: read it again."""
 
 
 class Answer(dict[str, Any]):
@@ -113,7 +117,8 @@ class SuiteClient:
                 time.sleep(float(answer.headers.get("Retry-After", "1")))
                 continue
             if not answer.is_success:
-                raise LocalProblem(f"{method} {url}: {answer.status_code} {answer.text[:500]}")
+                problem = ChangedMeanwhile if answer.status_code == 412 else LocalProblem
+                raise problem(f"{method} {url}: {answer.status_code} {answer.text[:500]}")
             return answer
 
     @staticmethod

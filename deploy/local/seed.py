@@ -10,10 +10,11 @@ import random
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from deploy.local.client import SuiteClient
+from deploy.local.client import ChangedMeanwhile, SuiteClient
 from deploy.local.problems import LocalProblem
 from deploy.local.suite import LocalSuite
 
@@ -186,10 +187,14 @@ def _technicians(client: SuiteClient, people: dict[str, str]) -> None:
             raise LocalProblem("Field service has not heard of its technicians: is its bus process running?")
         time.sleep(0.1)
     for row in known:
-        technician = client.read("fieldservice", f"/v1/technicians/{row['id']}")
-        if not technician["skills"]:
-            skills = [{"skill": "robotics", "level": 4}]
-            client.change("fieldservice", technician, "", skills=skills)
+        _teach(client, f"/v1/technicians/{row['id']}")
+
+
+def _teach(client: SuiteClient, path: str) -> None:
+    while not (technician := client.read("fieldservice", path))["skills"]:
+        # Between the two, a second fact about the user may arrive and move the version.
+        with suppress(ChangedMeanwhile):
+            client.change("fieldservice", technician, "", skills=[{"skill": "robotics", "level": 4}])
 
 
 def _products(client: SuiteClient) -> None:
