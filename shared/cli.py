@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from shared import crash_points
 from shared.db.migrations import migrate as run_migrations
+from shared.db.migrations import wait_for_head
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import Cause, caused_by
 from shared.kernel.errors import DomainError
@@ -111,9 +112,17 @@ def bus(service: Service) -> None:
 
 
 @cli.command()
+@click.option("--wait", "seconds", type=float, help="Change nothing; wait so long for another to do it.")
 @click.pass_obj
-def migrate(service: Service) -> None:
+def migrate(service: Service, seconds: float | None) -> None:
     """Bring the database to this version, and make what a new installation needs."""
+    if seconds is not None:
+        runtime = _runtime(service, "wait")
+        reached, why = wait_for_head(runtime.database, service.migrations, seconds)
+        runtime.database.close()
+        if not reached:
+            raise click.ClickException(f"After {seconds:g} s {why}.")
+        return
     run_migrations(_settings(service).database_url, service.migrations)
     if service.first_run is not None:
         runtime = _runtime(service, "migrate")

@@ -6,6 +6,7 @@ A migration runs against the code that was deployed before it: expand, backfill,
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from sqlalchemy.pool import NullPool
 
 from shared.db.engine import Database, libpq_url
 
-__all__ = ["at_head", "migrate"]
+__all__ = ["at_head", "migrate", "wait_for_head"]
 
 PLUMBING = Path(__file__).parent / "plumbing_migrations"
 _TREES = ("alembic_version_shared", "alembic_version")
+_LOOK_SECONDS = 1.0
 _MIGRATION_LOCK = "SELECT pg_advisory_lock(hashtextextended('migrations', 0))"
 
 
@@ -69,13 +71,32 @@ def migrate(url: str, migrations: Path | None) -> None:
 
 
 def at_head(database: Database, migrations: Path | None) -> tuple[bool, str | None]:
-    """Whether the database is reachable and at the newest version; if not, why."""
+    """Whether the database is reachable and at this version or a newer one; if not, why.
+
+    What was deployed before runs on the newer schema, and must go on answering while an upgrade is under way.
+    """
     try:
         with database.engine.connect() as connection:
             for version_table, directory in _trees(migrations):
                 context = MigrationContext.configure(connection, opts={"version_table": version_table})
-                if set(context.get_current_heads()) != set(_scripts(directory).get_heads()):
+                if not _reaches_head(set(context.get_current_heads()), _scripts(directory)):
                     return False, "the database is not migrated to this version"
     except SQLAlchemyError as error:
         return False, f"the database cannot be reached ({type(error).__name__})"
     return True, None
+
+
+def wait_for_head(database: Database, migrations: Path | None, seconds: float) -> tuple[bool, str | None]:
+    """Let somebody else migrate the database; the answer of `at_head` once it is yes, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        reached, why = at_head(database, migrations)
+        if reached or time.monotonic() >= deadline:
+            return reached, why
+        time.sleep(_LOOK_SECONDS)
+
+
+def _reaches_head(current: set[str], scripts: ScriptDirectory) -> bool:
+    """Whether these are the newest revisions of `scripts`, or such as only a newer version knows."""
+    known = {script.revision for script in scripts.walk_revisions()}
+    return current == set(scripts.get_heads()) or bool(current - known)

@@ -278,12 +278,20 @@ def test_the_audit_log_is_verified(run: Run, refuse: Run, erp: Runtime) -> None:
 
 
 def test_an_empty_database_is_migrated(
-    empty_database: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    empty_database: str,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     made: list[str] = []
     monkeypatch.setenv("CRM_DATABASE_URL", empty_database)
     bare = service("erp", first_run=lambda runtime: made.append(runtime.settings.database_url))
+    with pytest.raises(SystemExit):
+        cli.main(bare, ["migrate", "--wait", "0"])
+    assert "After 0 s the database is not migrated to this version." in capsys.readouterr().err
+    assert made == []
     cli.main(bare, ["migrate"])
+    cli.main(bare, ["migrate", "--wait", "0"])
     with psycopg.connect(empty_database) as connection:
         connection.execute("SELECT FROM outbox")
     assert made == [empty_database]

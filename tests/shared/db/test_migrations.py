@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, inspect
 
 from shared.db import migrations
 from shared.db.engine import Database
-from shared.db.migrations import PLUMBING, at_head, migrate
+from shared.db.migrations import PLUMBING, at_head, migrate, wait_for_head
 from shared.db.plumbing import METADATA
 
 FIRST = '''
@@ -155,6 +155,35 @@ def test_readiness_tells_whether_the_database_is_at_this_version(empty_database:
     (own / "0003_half.py").write_text(BROKEN)
     migrations._scripts.cache_clear()
     assert at_head(database, own)[0] is False
+    database.close()
+
+
+def test_what_was_deployed_before_stays_ready_while_the_database_is_newer(
+    empty_database: str, own: Path
+) -> None:
+    migrate(empty_database, own)
+    (own / "0002_add_body.py").unlink()
+    migrations._scripts.cache_clear()
+    database = Database.connect(empty_database, application="test")
+    assert at_head(database, own) == (True, None)
+    database.close()
+
+
+def test_who_waits_for_the_migration_goes_on_once_another_has_done_it(
+    empty_database: str, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database.connect(empty_database, application="test")
+    assert wait_for_head(database, own, 0) == (False, "the database is not migrated to this version")
+    assert _tables(empty_database) == set()
+    looks: list[float] = []
+
+    def migrate_meanwhile(seconds: float) -> None:
+        looks.append(seconds)
+        migrate(empty_database, own)
+
+    monkeypatch.setattr(migrations.time, "sleep", migrate_meanwhile)
+    assert wait_for_head(database, own, 60) == (True, None)
+    assert looks == [1.0]
     database.close()
 
 
