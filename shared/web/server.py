@@ -14,6 +14,7 @@ from shared.messaging.health import HealthServer
 from shared.observability.process import start_telemetry, stop_telemetry
 from shared.service import Runtime, Service
 from shared.settings import Settings
+from shared.web.worker import Worker
 
 __all__ = ["serve"]
 
@@ -58,7 +59,7 @@ def serve(service: Service, settings: Settings) -> None:
     options = {
         "bind": f"{settings.host}:{settings.port}",
         "workers": settings.web_workers,
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "threads": settings.web_threads,
         "timeout": _REQUEST_SECONDS,
         "graceful_timeout": _GRACE_SECONDS,

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -62,6 +63,28 @@ def process(runtime: Runtime, tmp_path: Path) -> Iterator[tuple[subprocess.Popen
     log.close()
 
 
+def raw(api: str, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer to bytes that no HTTP client would send."""
+    host, _, port = api.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(request)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode("ascii").split("\r\n")
+    return int(first.split()[1]), dict(line.split(": ", 1) for line in lines), body
+
+
+NOT_HTTP = {
+    b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n": 414,
+    b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + b"a" * 9000 + b"\r\n\r\n": 431,
+    b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n": 400,
+    b"GET / HTTP/9.9\r\nHost: x\r\n\r\n": 400,
+    b"<script>alert(1)</script>\r\n\r\n": 400,
+}
+
+
 def test_a_process_serves_counts_and_ends_in_order(
     process: tuple[subprocess.Popen[bytes], str, str], tmp_path: Path
 ) -> None:
@@ -74,6 +97,14 @@ def test_a_process_serves_counts_and_ends_in_order(
     assert httpx.get(f"{api}/v1/notes", headers=twice).status_code == 401
     page = httpx.get(f"{metrics}/metrics").text
     assert 'http_route="/v1/notes"' in page
+    for request, expected in NOT_HTTP.items():
+        status, headers, body = raw(api, request)
+        problem = json.loads(body)
+        assert (status, headers["Content-Type"]) == (expected, "application/problem+json"), request[:40]
+        assert (problem["status"], problem["type"]) == (expected, "/problems/bad-request")
+        assert len(problem["trace_id"]) == 32
+        assert b"script" not in body
+    assert httpx.get(f"{api}/livez").status_code == 200
     running.send_signal(signal.SIGTERM)
     assert running.wait(timeout=15) == 0
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
