@@ -6,6 +6,7 @@ Ends with 1 when something that was promised did not hold, or a mutant was not c
 from __future__ import annotations
 
 import random
+import signal
 import sys
 
 import click
@@ -40,6 +41,8 @@ def main(
         faults = chosen(names)
     except KeyError as error:
         raise click.BadParameter(str(error.args[0])) from error
+    # What was started is ended, however this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     first = seed if seed is not None else random.SystemRandom().randrange(1_000_000)
     _console.print(f"The first seed is {first}.")
     done, caught = [], []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.faults.lab import NotHere
 
-__all__ = ["faketime", "filled_later", "small_disk"]
+__all__ = ["filled_later", "shifted_clock", "small_disk"]
 
 
 @contextmanager
@@ -42,12 +42,15 @@ def filled_later(disk: Path) -> Iterator[Callable[[], None]]:
         filler.unlink(missing_ok=True)
 
 
-def faketime() -> str:
-    """The program that shows a process another time. Raises NotHere."""
+def shifted_clock(shift: str) -> dict[str, str]:
+    """The environment in which a process sees a time shifted by, for example, "+1h". Raises NotHere."""
     program = shutil.which("faketime")
     if program is None:
         raise NotHere("there is no program faketime (Debian package faketime)")
-    return program
+    # The program would stay as the parent of what it starts; only the library that it names is wanted.
+    shown = subprocess.run([program, "-m", "-f", shift, "env"], capture_output=True, text=True, check=True)
+    variables = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
+    return {name: variables[name] for name in ("LD_PRELOAD", "FAKETIME")}
 
 
 def _try(*command: str) -> str | None:

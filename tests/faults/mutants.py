@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
+from tests.faults.catalogue import chosen
 from tests.faults.lab import Lab
-from tests.faults.registry import FAULTS, run
+from tests.faults.registry import run
 from tests.faults.trees import Patch, changed
 
 __all__ = ["MUTANTS", "Caught", "Mutant", "run_mutant"]
@@ -155,7 +156,8 @@ def run_mutant(lab: Lab, mutant: Mutant, seed: int) -> Caught:
     """Do the mutant's fault to code with the mutation in it."""
     tree = changed(lab.folder / mutant.name, mutant.patches)
     try:
-        result = run(lab, FAULTS[mutant.fault], mutant.transport, seed, tree=tree)
+        (fault,) = chosen(mutant.fault)
+        result = run(lab, fault, mutant.transport, seed, tree=tree)
     finally:
         lab.close_nursery(tree)
         shutil.rmtree(tree)

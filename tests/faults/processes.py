@@ -12,7 +12,7 @@ import psutil
 
 from shared.messaging.transport import OutgoingRecord
 from tests.faults.delivery import stranger
-from tests.faults.machine import faketime
+from tests.faults.machine import shifted_clock
 from tests.faults.registry import fault
 from tests.faults.trees import newer
 from tests.faults.world import Member, World
@@ -21,26 +21,19 @@ from tests.shared.ledger import TOPIC
 
 @fault(26, "wrong-clock", "the writing service's bus is an hour ahead, the reading one's an hour behind")
 def _wrong_clock(world: World) -> None:
-    program = faketime()
+    ahead, behind = shifted_clock("+1h"), shifted_clock("-1h")
     with world.load():
         world.wait_heard(20)
-        for service, shift in (("erp", "+1h"), ("sales", "-1h")):
+        for service, shift in (("erp", ahead), ("sales", behind)):
             member = world.find(service, "bus")
             world.hold(member)
-            command = [
-                program,
-                "-m",
-                "-f",
-                shift,
-                sys.executable,
-                "-m",
-                "tests.faults.ledger",
-                service,
-                "bus",
-            ]
             with member.log.open("ab") as log:
                 process = subprocess.Popen(
-                    command, cwd=world.tree, env=dict(member.environment), stdout=log, stderr=log
+                    [sys.executable, "-m", "tests.faults.ledger", service, "bus"],
+                    cwd=world.tree,
+                    env=dict(member.environment) | shift,
+                    stdout=log,
+                    stderr=log,
                 )
             member.process = psutil.Process(process.pid)
         broken = world.purses[0]
