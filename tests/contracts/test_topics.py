@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+import services
 from shared.contracts.catalog import Catalog, Topic
 
-SERVICES = {"identity", "sales", "marketing", "support", "fieldservice", "analytics", "erp", "web"}
+SERVICES = {path.parent.name for path in Path(services.__path__[0]).glob("*/wiring.py")}
 ID_PATTERN = "[0-9a-f]{12}$"
 
 

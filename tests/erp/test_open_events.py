@@ -78,7 +78,9 @@ def test_the_bytes_of_the_message_are_the_bytes_of_the_answer(erp: Connector) ->
 
 def test_every_event_is_a_cloudevent(erp: Connector) -> None:
     erp.submit()
-    for event in erp.get("/v1/events")["items"]:
+    events = erp.get("/v1/events")["items"]
+    assert [event["type"] for event in events] == [SUBMITTED]
+    for event in events:
         read = JSONFormat().read(CloudEvent, json.dumps(event).encode())
         assert (read.get_id(), read.get_type()) == (event["id"], event["type"])
         assert read.get_data() == event["data"]
