@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import click
@@ -316,6 +317,29 @@ def token(operator: _Operator) -> None:
     click.echo(operator.place.token())
 
 
+@main.command()
+@click.argument("method", type=click.Choice(["GET", "POST", "PATCH", "DELETE"], case_sensitive=False))
+@click.argument("service")
+@click.argument("path")
+@click.argument("body", required=False)
+@click.option("--version", type=int, help="Of the record to change, as it was read (If-Match).")
+@click.pass_obj
+def call(
+    operator: _Operator, method: str, service: str, path: str, body: str | None, version: int | None
+) -> None:
+    """Make a request to SERVICE, such as `crm call GET erp "/v1/links?state=blocked"`; BODY is JSON.
+
+    Every service describes its own at /docs.
+    """
+    try:
+        content = None if body is None else json.loads(body)
+    except ValueError as error:
+        raise click.UsageError(f"BODY is no JSON: {error}") from error
+    answer = BusApi(operator.place).call(method.upper(), operator.service(service), path, content, version)
+    if answer:
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
 @main.command(
     "import",
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
@@ -363,7 +387,7 @@ def _show(rows: Iterable[Mapping[str, Any]], columns: tuple[str, ...], as_json: 
         return
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*("–" if row[name] is None else str(row[name]) for name in columns))
+        table.add_row(*("–" if row[name] is None else shorten(str(row[name]), 80) for name in columns))
     console.print(table)
 
 

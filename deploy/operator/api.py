@@ -1,4 +1,4 @@
-"""What an operator asks of the services' `/v1/bus`: once, without waiting for what is down."""
+"""What an operator asks of the services, above all of their `/v1/bus`: once, without waiting for what is down."""
 
 from __future__ import annotations
 
@@ -87,10 +87,23 @@ class BusApi:
     def _ask(
         self, method: str, service: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
+        return self.call(method, service, f"/v1/bus/{path}", body)
+
+    def call(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        version: int | None = None,
+    ) -> dict[str, Any]:
+        """Any request to a service; `version` is the record's, as it was read. What it answers, if anything."""
         headers = {"Authorization": f"Bearer {self._token}"}
         if method == "POST":
             headers["Idempotency-Key"] = str(uuid.uuid4())
-        url = f"{self._place.address(service).api}/v1/bus/{path}"
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        url = f"{self._place.address(service).api}{path}"
         try:
             answer = self._http.request(method, url, json=body, headers=headers)
         except httpx.HTTPError as failure:
@@ -102,4 +115,9 @@ class BusApi:
         except ValueError:
             problem = {}
         said = problem.get("detail") or problem.get("title") or answer.text[:200]
+        wrong = "; ".join(
+            f"{each.get('pointer')}: {each.get('detail')}" for each in problem.get("errors", ())
+        )
+        if wrong:
+            said = f"{said} {wrong}"
         raise LocalProblem(f"{service}: {said} ({answer.status_code})")

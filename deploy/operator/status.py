@@ -35,10 +35,10 @@ def complaints(services: Sequence[Health]) -> list[str]:
         if inbox_age > PATIENCE_SECONDS:
             found.append(f"{name}: a fact has waited {_age(inbox_age)} to be handled.")
         if health.dead:
-            found.append(f"{name}: {health.dead} dead letters: crm dlq list {name}")
+            found.append(f"{name}: {_some(health.dead, 'dead letter')}: crm dlq list {name}")
         blocked = health.count("crm_inbox_blocked_keys")
         if blocked:
-            found.append(f"{name}: {blocked} keys are blocked behind them.")
+            found.append(f"{name}: {_some(blocked, 'key')} blocked behind them.")
     return found
 
 
@@ -82,12 +82,17 @@ def _erp(services: Sequence[Health]) -> str:
     calls = erp.count("crm_outside_commands") if erp else None
     since = f", the longest for {_age(longest)}" if longest else ""
     return (
-        f"ERP: {waiting or 0} orders wait{since}; {open_there or 0} on their way in, {calls or 0} open calls."
+        f"ERP: {_some(waiting, 'order')} waiting{since};"
+        f" {open_there or 0} on the way in, {_some(calls, 'open call')}."
     )
 
 
 def _state(state: str) -> Text:
     return Text(state, style="" if state == "ready" else "yellow" if state == "degraded" else "red")
+
+
+def _some(number: int | None, noun: str) -> str:
+    return f"{number or 0} {noun}{'' if number == 1 else 's'}"
 
 
 def _count(value: int | None) -> str:

@@ -24,7 +24,7 @@ from shared.testing.run_directory import CONTAINERS, once_per_run, run_directory
 
 __all__ = ["BrokerForTests", "kafka_bootstrap", "kafka_topic", "own_kafka", "skip_without_kafka"]
 
-_SKIPPED = "KAFKA TESTS SKIPPED"
+_LOUD = "TESTS SKIPPED: "
 _numbers = itertools.count()
 
 
@@ -78,7 +78,7 @@ def kafka_topic() -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = terminalreporter.stats.get("skipped", [])
     reasons = {report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)}
-    for reason in sorted(reason for reason in reasons if _SKIPPED in reason):
+    for reason in sorted(reason for reason in reasons if _LOUD in reason):
         terminalreporter.write_line(reason.removeprefix("Skipped: "), red=True, bold=True)
 
 
@@ -92,7 +92,7 @@ def skip_without_kafka(problem: str) -> NoReturn:
     """Skip the test loudly because of ``problem``; on CI, where Kafka has to be there, fail it."""
     if os.environ.get("CI"):
         pytest.fail(f"Kafka's tests cannot run: {problem}", pytrace=False)
-    pytest.skip(f"{_SKIPPED}: {problem} Start a Docker engine, or install Java 17 and Maven.")
+    pytest.skip(f"KAFKA {_LOUD}{problem} Start a Docker engine, or install Java 17 and Maven.")
 
 
 @cache

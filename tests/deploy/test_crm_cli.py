@@ -95,7 +95,7 @@ def test_a_suite_that_is_well_is_said_to_be(suite: LocalSuite) -> None:
         ["identity", "ready", "ready"],
         ["sales", "ready", "ready"],
     ]
-    assert lines[3] == "ERP: 0 orders wait; 0 on their way in, 0 open calls."
+    assert lines[3] == "ERP: 0 orders waiting; 0 on the way in, 0 open calls."
     assert lines[4:] == ["All is well."]
 
 
@@ -110,7 +110,7 @@ def test_status_names_what_is_wrong_and_the_command_that_shows_more() -> None:
         "sales: its bus process is degraded, these fail: relay.",
         "sales: a fact has waited 5 min to be sent: crm outbox list sales",
         "sales: 2 dead letters: crm dlq list sales",
-        "sales: 1 keys are blocked behind them.",
+        "sales: 1 key blocked behind them.",
     ]
     assert complaints([Health(SALES, "ready", "ready", (), {})]) == []
     assert complaints([Health(SALES, "silent", "ready", (), {})]) == ["sales: its API is silent."]
@@ -156,6 +156,11 @@ def test_a_letter_that_is_retried_may_die_again_and_one_that_is_skipped_is_gone(
         (("service", "nobody", "dlq"), "There is no service nobody: choose from identity, sales."),
         (("outbox", "resend", "sales", str(new_id())), "sales: "),
         (("replay", "sales", "--topic", "crm.nothing"), "There is no topic crm.nothing"),
+        (("call", "GET", "sales", "/v1/nothing"), "sales: There is nothing at this address. (404)"),
+        (
+            ("call", "POST", "sales", "/v1/accounts", "{}"),
+            "sales: Correct the fields named in errors and send the request again. /name: Missing data",
+        ),
         (("topics", "--create"), "The suite runs on the embedded bus, which needs no topics."),
     ],
 )
@@ -213,6 +218,18 @@ def test_commands_of_a_service_run_with_its_own_settings(
     assert capfd.readouterr().out == "The audit log is whole.\n"
     assert crm(suite, "migrate", "identity").stdout == "identity is at the newest version.\n"
     assert crm(suite, "service", "sales", "nonsense").exit_code == 2
+
+
+def test_a_call_carries_what_the_api_asks_for(suite: LocalSuite) -> None:
+    made = json.loads(crm(suite, "call", "POST", "sales", "/v1/accounts", '{"name": "Acme"}').stdout)
+    path = f"/v1/accounts/{made['id']}"
+    stale = crm(suite, "call", "PATCH", "sales", path, '{"name": "Acme Ltd"}', "--version", "7")
+    assert "(412)" in stale.stderr
+    changed = crm(
+        suite, "call", "patch", "sales", path, '{"name": "Acme Ltd"}', "--version", str(made["version"])
+    )
+    assert json.loads(changed.stdout)["name"] == "Acme Ltd"
+    assert "BODY is no JSON" in crm(suite, "call", "POST", "sales", "/v1/accounts", "{").stderr
 
 
 def test_the_token_opens_the_api(suite: LocalSuite) -> None:
