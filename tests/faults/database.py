@@ -80,6 +80,26 @@ def _relay_session_cut(world: World) -> None:
     world.expect(cut > 1, "no relay was ever leading")
 
 
+@fault(
+    13,
+    "two-relays-and-a-backlog",
+    "two relays start at once when many facts of few purses have piled up",
+    relays=2,
+)
+def _two_relays_and_a_backlog(world: World) -> None:
+    relays = [member for member in world.members if (member.service, member.role) == ("erp", "bus")]
+    with world.load():
+        world.wait_heard(20)
+    for relay in relays:
+        world.hold(relay)
+    world.pause = 0.0
+    with world.load(http=4, sql=2):
+        world.wait_answered(1_000 if world.long else 300)
+    for relay in relays:
+        world.revive(relay)
+    world.healed()
+
+
 @fault(14, "two-leaders", "two relays lead at once: the lock is taken out of their code", starts=False)
 def _two_leaders(world: World) -> None:
     world.tree = without_leader(world.folder / "tree")

@@ -33,18 +33,6 @@ def _whole_topic_replayed(world: World) -> None:
     world.healed()
 
 
-@fault(
-    13, "two-relays-and-a-burst", "two relays stand by while many facts of few purses come at once", relays=2
-)
-def _two_relays_and_a_burst(world: World) -> None:
-    with world.load():
-        world.wait_heard(20)
-    world.pause = 0.0
-    with world.load(http=4, sql=2):
-        world.wait_heard(300 if world.long else 150)
-    world.healed()
-
-
 @fault(18, "stale-and-shuffled", "every record is sent again by somebody else, in another order")
 def _stale_and_shuffled(world: World) -> None:
     with world.load():

@@ -133,7 +133,7 @@ MUTANTS = (
     Mutant(
         "skip-locked",
         "several relays share the work by SKIP LOCKED",
-        "two-relays-and-a-burst",
+        "two-relays-and-a-backlog",
         "postgres",
         "order",
         (
