@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from services.erp.processes import run_demo_erp
 from services.erp.processes.order_handoff import Handoff
 from services.erp.processes.run_demo_erp import DemoErpServer
 from services.erp.upstream.demo import DemoPort
@@ -41,6 +43,13 @@ def kill_before_record(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
         monkeypatch.setattr(Handoff, "record", die)
 
     return arm
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def attempts(erp: Connector, order_id: str) -> list[tuple[str, str | None]]:
@@ -82,31 +91,43 @@ def test_500_before_the_commit_is_created_again_after_looking(erp: Connector) ->
     assert [answer for step, answer in attempts(erp, order_id) if step == "create"] == ["unknown", "ok"]
 
 
-def test_a_slow_create_that_commits_after_the_timeout_is_found(connect: Callable[..., Connector]) -> None:
-    erp = connect(erp_request_seconds=0.5)
-    erp.script("slow", parameters={"seconds": "2"})
+@pytest.fixture
+def slow_requests_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Until it is set, a request that is slow goes on."""
+    end = threading.Event()
+    monkeypatch.setattr(run_demo_erp, "time", SimpleNamespace(sleep=lambda _: end.wait(60)))
+    yield end
+    end.set()
+
+
+def test_a_slow_create_that_commits_after_the_timeout_is_found(
+    connect: Callable[..., Connector], slow_requests_end: threading.Event
+) -> None:
+    impatient, erp = connect(erp_request_seconds=2.0), connect()
+    erp.script("slow", parameters={"seconds": "3"})
     order_id = erp.submit()
-    erp.call()
+    impatient.call()
     assert erp.link(order_id)["state"] == "unsure"
     assert erp.documents(order_id) == []
-    deadline = time.monotonic() + 20
-    while not erp.documents(order_id) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(erp.documents(order_id)) == 1
+    slow_requests_end.set()
+    wait_until(lambda: bool(erp.documents(order_id)))
     erp.clock.advance(timedelta(seconds=120))
     erp.call()
     assert erp.told(order_id) == ["received", "accepted"]
     assert len(erp.documents(order_id)) == 1
 
 
-def test_a_create_that_the_erp_gave_up_is_made_again(connect: Callable[..., Connector]) -> None:
-    erp = connect(erp_request_seconds=0.5, erp_settle_seconds=1.5)
-    erp.script("slow", parameters={"seconds": "2.5"})
+def test_a_create_that_the_erp_gave_up_is_made_again(
+    connect: Callable[..., Connector], slow_requests_end: threading.Event
+) -> None:
+    impatient, erp = connect(erp_request_seconds=2.0, erp_settle_seconds=3.0), connect()
+    erp.script("slow", parameters={"seconds": "30"})
     order_id = erp.submit()
-    erp.call()
-    time.sleep(2)
+    impatient.call()
+    slow_requests_end.set()
+    wait_until(lambda: not any(thread.name == "demo erp request" for thread in threading.enumerate()))
     assert (erp.link(order_id)["state"], erp.documents(order_id)) == ("unsure", [])
-    erp.clock.advance(timedelta(seconds=5))
+    erp.clock.advance(timedelta(seconds=120))
     erp.call()
     assert erp.told(order_id) == ["received", "accepted"]
     assert len(erp.documents(order_id)) == 1
@@ -222,25 +243,25 @@ def test_a_second_process_does_not_touch_an_order_that_the_first_is_creating(
     connect: Callable[..., Connector], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first hangs in the create for longer than its lease, so the second takes the command over."""
-    first, second = connect(), connect()
+    first, second = connect(erp_request_seconds=100.0), connect()
     hangs, goes_on = threading.Event(), threading.Event()
     create = DemoErpServer._create
 
     def hang(server: Any, order: dict[str, Any]) -> Any:
         hangs.set()
-        assert goes_on.wait(10)
+        assert goes_on.wait(60)
         return create(server, order)
 
     monkeypatch.setattr(DemoErpServer, "_create", hang)
     order_id = first.submit()
     thread = threading.Thread(target=first.call)
     thread.start()
-    assert hangs.wait(10)
+    assert hangs.wait(60)
     first.clock.advance(timedelta(seconds=200))  # its lease and the time to settle are over
     second.call()
     assert second.documents(order_id) == []
     goes_on.set()
-    thread.join(10)
+    thread.join(60)
     second.clock.advance(timedelta(seconds=5))
     second.call()
     assert second.told(order_id) == ["received", "accepted"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -68,10 +68,16 @@ class DemoTables:
         query = select(DemoChange).where(DemoChange.seq > seq).order_by(DemoChange.seq).limit(limit)
         return self._session.scalars(query).all()
 
-    def scripts(self, on: str) -> Sequence[DemoScript]:
-        """The scripts for a step that have not run out, locked."""
+    def scripts(self, on: str, order: Mapping[str, Any]) -> Sequence[DemoScript]:
+        """The scripts for a step that have not run out, locked; of those for one order only that of `order`
+        (reference, number)."""
         query = select(DemoScript).where(
-            DemoScript.on == on, or_(DemoScript.remaining.is_(None), DemoScript.remaining > 0)
+            DemoScript.on == on,
+            or_(DemoScript.remaining.is_(None), DemoScript.remaining > 0),
+            or_(
+                DemoScript.field.not_in(("reference", "number")),
+                DemoScript.value.in_((order["reference"], order["number"])),
+            ),
         )
         return self._session.scalars(query.order_by(DemoScript.id).with_for_update()).all()
 

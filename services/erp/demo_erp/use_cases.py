@@ -54,7 +54,7 @@ def effects_on(step: str, order: Mapping[str, Any], uow: UnitOfWork) -> Effects:
     """The scripts that apply to a request on `step` about `order`, each used up once: parameters by action."""
     with uow:
         effects: dict[str, Mapping[str, Any]] = {}
-        for script in DemoTables(uow.session).scripts(step):
+        for script in DemoTables(uow.session).scripts(step, order):
             if script.action in effects or not script.fits(order):
                 continue
             effects[script.action] = script.parameters

@@ -25,7 +25,17 @@ from shared.messaging.postgres_bus import PostgresBus
 from shared.messaging.transport import OutgoingRecord
 from tests.erp.conftest import START, SUBMITTED, an_order, order_line
 
-__all__ = ["FULL", "SMALL", "Plan", "Size", "bus_process", "end_leases", "facts_told", "publish", "settle"]
+__all__ = [
+    "FULL",
+    "SMALL",
+    "Plan",
+    "Size",
+    "bus_process",
+    "end_leases",
+    "publish",
+    "settle",
+    "wait_for_facts",
+]
 
 SETTLE_SECONDS = 4.0
 _FAST = {
@@ -187,16 +197,26 @@ def facts_told(url: str) -> int:
     return _number(url, "SELECT count(*) FROM outbox WHERE topic = 'crm.erp.order'")
 
 
+def wait_for_facts(url: str, number: int, size: Size) -> None:
+    """Wait until so many facts are told, or none has come for longer than any pause may last."""
+    _wait_while_facts_come(url, size, lambda told: told >= number)
+
+
 def settle(url: str, expected: int, size: Size) -> None:
-    """Wait until all facts are told and nothing is left to do, or nothing moves for longer than any pause may
+    """Wait until all facts are told and nothing is left to do, or none has come for longer than any pause may
     last."""
+    _wait_while_facts_come(url, size, lambda told: told >= expected and _number(url, _LEFT_TO_DO) == 0)
+
+
+def _wait_while_facts_come(url: str, size: Size, reached: Callable[[int], bool]) -> None:
     known, moved_at = -1, time.monotonic()
     while time.monotonic() - moved_at < size.patience_seconds:
-        if (now := facts_told(url)) > known:
-            known, moved_at = now, time.monotonic()
-        if now >= expected and _number(url, _LEFT_TO_DO) == 0:
+        now = facts_told(url)
+        if reached(now):
             return
-        time.sleep(0.25)
+        if now > known:
+            known, moved_at = now, time.monotonic()
+        time.sleep(0.1)
 
 
 _LEFT_TO_DO = """

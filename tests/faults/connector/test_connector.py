@@ -27,9 +27,9 @@ from tests.faults.connector.handover import (
     Plan,
     bus_process,
     end_leases,
-    facts_told,
     publish,
     settle,
+    wait_for_facts,
 )
 
 SEED = int(os.environ.get("CONNECTOR_SEED", "20260302"))
@@ -59,7 +59,7 @@ def test_an_erp_that_fails_in_every_way_gets_one_document_of_each_order(
     ):
         publish(bus_url, plan.orders)
         for number in range(1, SIZE.kills + 1):
-            _wait_for_facts(erp_url, expected * number // (SIZE.kills + 3))
+            wait_for_facts(erp_url, expected * number // (SIZE.kills + 3), SIZE)
             (kill_one if number % 2 else kill_two)()
             end_leases(erp_url)
             if number == SIZE.kills // 2:
@@ -74,15 +74,6 @@ def test_an_erp_that_fails_in_every_way_gets_one_document_of_each_order(
     assert Counter(d["reference"] for d in documents) == dict.fromkeys(plan.expected, 1)
     assert _reconcile(_pages(watched, "/v1/links"), documents) == []
     assert _unused_scripts(erp_url) == 0
-
-
-def _wait_for_facts(url: str, number: int) -> None:
-    deadline = time.monotonic() + SIZE.patience_seconds
-    while facts_told(url) < number:
-        assert time.monotonic() < deadline, (
-            f"{facts_told(url)} of {number} facts after {SIZE.patience_seconds} s"
-        )
-        time.sleep(0.05)
 
 
 def _calls(url: str) -> dict[str, int]:
