@@ -132,6 +132,8 @@ def test_every_problem_type_has_a_page(client: FlaskClient) -> None:
         page = client.get(f"/problems/{slug}")
         assert (page.status_code, page.mimetype) == (200, "text/html")
         assert f"/problems/{slug}" in page.text
+        assert "`" not in page.text
+        assert "style-src 'self'" in page.headers["Content-Security-Policy"]
     assert client.get("/problems/no-such-thing").status_code == 404
 
 
