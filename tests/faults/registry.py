@@ -67,7 +67,6 @@ class Result:
     extra: list[str] = field(default_factory=list)
     not_run: str | None = None
     report: list[str] = field(default_factory=list)
-    history: Path | None = None
 
     @property
     def red(self) -> bool:

@@ -60,6 +60,7 @@ class Member:
     role: str
     environment: Mapping[str, str]
     log: Path
+    tree: Path
     process: psutil.Process
     starts: int = 1
     held: bool = False
@@ -169,15 +170,11 @@ class World:
         """Start one more process."""
         settings = self._environment(service) | environment
         log = self.folder / f"{service}-{role}-{len(self.members)}.log"
-        member = Member(service, role, settings, log, self._fork(service, role, settings, log, tree))
+        tree = tree or self.tree
+        member = Member(service, role, settings, log, tree, self._fork(service, role, settings, log, tree))
         with self._lock:
             self.members.append(member)
         return member
-
-    def adopt(self, member: Member) -> None:
-        """Look after a process that was started in another way."""
-        with self._lock:
-            self.members.append(member)
 
     def dismiss(self, member: Member) -> None:
         """Look after a process no longer; it goes on until it ends."""
@@ -193,14 +190,14 @@ class World:
         member = self.find(service, role)
         self.hold(member)
         environment = {**member.environment, "CRM_CRASH_AT": point}
-        member.process = self._fork(service, role, environment, member.log, self.tree)
+        member.process = self._fork(service, role, environment, member.log, member.tree)
         return member
 
     def revive(self, member: Member) -> None:
         """Start a process that was held down, or has died while nobody was to start it again."""
         with self._lock:
             member.process = self._fork(
-                member.service, member.role, member.environment, member.log, self.tree
+                member.service, member.role, member.environment, member.log, member.tree
             )
             member.starts += 1
             member.held = False
@@ -245,10 +242,9 @@ class World:
                         self.revive(member)
 
     def _fork(
-        self, service: str, role: str, environment: Mapping[str, str], log: Path, tree: Path | None
+        self, service: str, role: str, environment: Mapping[str, str], log: Path, tree: Path
     ) -> psutil.Process:
-        nursery = self.lab.nursery(tree or self.tree)
-        return psutil.Process(nursery.start(service, role, environment, log))
+        return psutil.Process(self.lab.nursery(tree).start(service, role, environment, log))
 
     def _environment(self, service: str) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}

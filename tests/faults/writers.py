@@ -23,7 +23,7 @@ from shared.service import Runtime
 from tests.faults import ledger
 from tests.faults.checker import Operation, State
 
-__all__ = ["History", "HttpWriter", "Recorded", "SqlWriter", "Writer"]
+__all__ = ["History", "HttpWriter", "Recorded", "SqlWriter", "Writer", "all_of"]
 
 _AGAIN = 0.1
 _REQUEST_SECONDS = 10.0
