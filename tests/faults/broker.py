@@ -14,8 +14,10 @@ from tests.faults.lab import make_broker
 from tests.faults.machine import filled_later, small_disk
 from tests.faults.proxy import BadNetwork, Proxy
 from tests.faults.registry import fault
-from tests.faults.world import World
+from tests.faults.world import PATIENCE, World
 from tests.shared.messaging.outages import away
+
+_AT_ONCE = 30.0
 
 
 def _proxy(world: World) -> Proxy:
@@ -34,7 +36,10 @@ def _writes_go_on(world: World, seconds: float) -> Iterator[None]:
         world.expect(world.refused() == refused, "writes were refused while only the broker was away")
 
 
-def _outage(world: World, begin: Callable[[], object], end: Callable[[], object]) -> None:
+def _outage(
+    world: World, begin: Callable[[], object], end: Callable[[], object], within: float = PATIENCE
+) -> None:
+    """An outage of a minute, after which everything must be drained `within` so many seconds."""
     if world.long:
         # What piles up in a minute is to be drained in half of one, also on a machine that has other work.
         world.pause = 0.1
@@ -44,22 +49,22 @@ def _outage(world: World, begin: Callable[[], object], end: Callable[[], object]
     world.healed()
     world.verdict()
     if world.long:
-        world.expect(world.recovery <= 30, f"after the outage it took {world.recovery:.0f} s to drain")
+        world.expect(world.recovery <= within, f"after the outage it took {world.recovery:.0f} s to drain")
 
 
 @fault(6, "broker-down", "the broker is killed and comes back after a minute")
 def _broker_down(world: World) -> None:
     if world.transport == "kafka":
-        _outage(world, world.lab.broker.kill, world.lab.broker.start)
+        _outage(world, world.lab.broker.kill, world.lab.broker.start, _AT_ONCE)
         return
     closed = away(world.bus_url)
-    _outage(world, closed.__enter__, lambda: closed.__exit__(None, None, None))
+    _outage(world, closed.__enter__, lambda: closed.__exit__(None, None, None), _AT_ONCE)
 
 
 @fault(7, "broker-frozen", "the broker hangs for a minute with its connections open")
 def _broker_frozen(world: World) -> None:
     if world.transport == "kafka":
-        _outage(world, world.lab.broker.freeze, world.lab.broker.thaw)
+        _outage(world, world.lab.broker.freeze, world.lab.broker.thaw, _AT_ONCE)
         return
     with world.server() as server:
         name = world.bus_url.rsplit("/", 1)[-1]
@@ -70,7 +75,7 @@ def _broker_frozen(world: World) -> None:
         for backend in backends:
             os.kill(backend.pid, number)
 
-    _outage(world, lambda: send(signal.SIGSTOP), lambda: send(signal.SIGCONT))
+    _outage(world, lambda: send(signal.SIGSTOP), lambda: send(signal.SIGCONT), _AT_ONCE)
 
 
 @fault(8, "broker-refuses", "connections are reset, new ones refused")

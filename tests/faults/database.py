@@ -33,6 +33,7 @@ def _restart(world: World, how: str) -> None:
                 cluster.kill()
             time.sleep(0.5)
             cluster.start()
+            world.reconnect()
             world.healed()
             world.wait_answered(20)
     world.verdict()
@@ -132,6 +133,7 @@ def _database_disk_full(world: World) -> None:
                 # A server that could not write its log has given up; whoever runs it starts it again.
                 if cluster.pid is None:
                     cluster.start()
+                world.reconnect()
                 world.healed()
                 world.wait_answered(20)
             world.verdict()

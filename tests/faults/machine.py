@@ -50,7 +50,9 @@ def shifted_clock(shift: str) -> dict[str, str]:
     # The program would stay as the parent of what it starts; only the library that it names is wanted.
     shown = subprocess.run([program, "-m", "-f", shift, "env"], capture_output=True, text=True, check=True)
     variables = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
-    return {name: variables[name] for name in ("LD_PRELOAD", "FAKETIME")}
+    # A clock that somebody has set wrong does not change how long a second is.
+    steady = {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    return {name: variables[name] for name in ("LD_PRELOAD", "FAKETIME")} | steady
 
 
 def _try(*command: str) -> str | None:

@@ -396,6 +396,11 @@ class World:
             if seconds or fails:
                 session.execute(TROUBLES.insert().values(subject=subject, seconds=seconds, fails=fails))
 
+    def reconnect(self) -> None:
+        """Forget the proof's own connections, which a restarted server knows nothing of."""
+        for runtime in (self.writer, self.reader):
+            runtime.database.close()
+
     def cut_sessions(self, url: str) -> None:
         """Terminate every session of a database."""
         with self.server() as server:
