@@ -1,7 +1,7 @@
 # `make help` lists what there is. Needs Python 3.11 or newer and make; everything else goes into .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults lint format contracts bench import token status stop psql clean
+.PHONY: help setup run demo test faults lint format contracts images bench import token status stop psql clean
 
 # Compiled modules halve the start of every process, whatever the caller's shell thinks of them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -42,12 +42,13 @@ faults: setup ## Do every fault to running processes and check the promise (FAUL
 	@$(RUN) -m tests.faults $(if $(FAULT),--fault $(FAULT)) $(if $(TRANSPORT),--transport $(TRANSPORT)) \
 	  --seeds $(or $(SEEDS),1) $(if $(FAULT)$(TRANSPORT),,--write)
 
-lint: setup ## Check style, types, layers and contracts
+lint: setup ## Check style, types, layers, contracts and deployment files
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(RUN) -m shared.contracts check
+	@$(RUN) -m deploy.docker.check
 
 format: setup ## Format the code
 	@.venv/bin/ruff check --fix .
@@ -55,6 +56,10 @@ format: setup ## Format the code
 
 contracts: setup ## Write the documents that are generated from topics, schemas and examples
 	@$(RUN) -m shared.contracts build
+	@$(RUN) -m deploy.settings_reference
+
+images: setup ## Carry out every image's steps without a container engine, and start the result
+	@$(RUN) -m deploy.docker.install_check $(SERVICE)
 
 bench: setup ## Measure, beside a raw baseline, and write bench/results/latest.json
 	@$(RUN) -m bench

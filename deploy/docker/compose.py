@@ -82,7 +82,7 @@ class Compose:
         for reader in READERS:
             (scratch / "readers" / reader).mkdir(parents=True, exist_ok=True)
         hand_out(Vault(scratch / "vault"), scratch / "readers", "localhost")
-        return cls(root, text, yaml.safe_load(text), scratch / "readers")
+        return cls(root, text, yaml.load(text, Loader=yaml.CSafeLoader), scratch / "readers")
 
     @property
     def containers(self) -> Mapping[str, Container]:

@@ -48,6 +48,22 @@ def every_service_runs(compose: Compose) -> Iterator[str]:
             yield f"{service}-{role} is no process of the suite"
 
 
+def images_are_built_once(compose: Compose) -> Iterator[str]:
+    """One container builds an image of ours; the others are never sent to a registry for it."""
+    builders = [container.image for container in compose.containers.values() if "build" in container.entry]
+    for image in sorted({image for image in builders if builders.count(image) > 1}):
+        yield f"{image} is built more than once"
+    for container in compose.containers.values():
+        is_ours, is_local = (
+            container.image.startswith("crm-suite/"),
+            container.entry.get("pull_policy") == "never",
+        )
+        if is_ours and container.image not in builders:
+            yield f"nobody builds the image of {container.name}"
+        if is_ours and "build" not in container.entry and not is_local:
+            yield f"{container.name} looks for its image in a registry"
+
+
 def settings_are_known(compose: Compose) -> Iterator[str]:
     """What a container is told is a setting that it reads."""
     for container, service, _ in compose.processes():
@@ -216,6 +232,7 @@ def containers_are_confined(compose: Compose) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     every_service_runs,
+    images_are_built_once,
     settings_are_known,
     settings_are_enough,
     variables_are_documented,

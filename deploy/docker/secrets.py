@@ -7,11 +7,9 @@ account that it runs as. To change a secret, delete its file in VAULT and run th
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import sys
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +19,7 @@ from urllib.parse import quote
 from cryptography import x509
 
 from deploy.docker.certificates import Authority, Identity, expires_at
-from deploy.kafka.properties import SECURED, render
+from deploy.kafka.properties import SECURED, new_cluster_id, render
 from deploy.postgres.databases import database_name
 
 __all__ = ["READERS", "Reader", "Vault", "hand_out", "main"]
@@ -160,7 +158,7 @@ def _kafka(vault: Vault, _: str) -> dict[str, Content]:
         "kafka.pem": broker.key + broker.certificate,
         "server.properties": render(SECURED, variables),
         "admin_password": vault.word("kafka_admin"),
-        "cluster_id": vault.word("kafka_cluster_id", _cluster_id),
+        "cluster_id": vault.word("kafka_cluster_id", new_cluster_id),
     }
 
 
@@ -200,11 +198,6 @@ READERS: Mapping[str, Reader] = {
     "grafana": Reader(472, _grafana),
     "operator": Reader(10001, _operator),
 }
-
-
-def _cluster_id() -> str:
-    """Kafka's form of a UUID: base64url without padding."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _is_due(known: Identity, authority: Authority, hosts: list[str]) -> bool:

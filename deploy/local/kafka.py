@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import fcntl
-import itertools
 import os
 import re
 import shutil
@@ -12,13 +10,12 @@ import signal
 import socket
 import subprocess
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from deploy.kafka.properties import PLAIN, SECURED, render
+from deploy.kafka.properties import PLAIN, SECURED, new_cluster_id, render
 from deploy.local.problems import LocalProblem, full_disk_sentence, require_free_disk, require_free_port
 from deploy.local.processes import find_in, wait_until_gone
 
@@ -156,7 +153,7 @@ class Broker:
             "kafka.tools.StorageTool",
             "format",
             "-t",
-            _cluster_id(),
+            new_cluster_id(),
             "-c",
             str(properties),
         )
@@ -177,12 +174,6 @@ class Broker:
         if "No space left on device" in self.log.read_text(errors="replace")[-8_000:]:
             return LocalProblem(full_disk_sentence(self.data))
         return LocalProblem(f"Kafka could not start: {self.log} says why.")
-
-
-def _cluster_id() -> str:
-    """A UUID in base64url, 22 characters. The tool would take one that starts with a dash for an option."""
-    candidates = (base64.urlsafe_b64encode(uuid.uuid4().bytes).decode() for _ in itertools.count())
-    return next(text for text in candidates if not text.startswith("-")).rstrip("=")
 
 
 def broker_libraries() -> Path:
