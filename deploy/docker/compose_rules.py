@@ -24,7 +24,6 @@ PORTS = {"postgres": 5432, "kafka": 9092, "otel-collector": 4318}
 _HEALTH_PORT = 9000
 _API_PORT = 8000
 _UPSTREAM = re.compile(r"\{\$[A-Z]+_WEB:([a-z-]+):([0-9]+)\}")
-_ADDRESS = re.compile(r"\b([a-z][a-z-]+):([0-9]{4,5})\b")
 _VERSIONED = re.compile(r"[^:]+:v?[0-9]+\.[0-9]+(\.[0-9]+)?[a-z0-9.-]*")
 
 
@@ -117,16 +116,13 @@ def variables_are_documented(compose: Compose) -> Iterator[str]:
 
 def addresses_can_be_reached(compose: Compose) -> Iterator[str]:
     """Who is given an address shares a network with the container of that name, which listens on that port."""
-    for container, service, _ in compose.processes():
+    for container, _, role in compose.processes():
         for name, value in compose.told(container).items():
-            if not name.endswith("_URL") or name in ("CRM_PUBLIC_URL",):
-                continue
-            parts = urlsplit(value)
-            yield from _reached(compose, container.name, f"{parts.hostname}:{parts.port}")
+            if name.endswith("_URL") and name != "CRM_PUBLIC_URL":
+                yield from _reached(compose, container.name, urlsplit(value).netloc)
         yield from _reached(compose, container.name, "postgres:5432")
-        if container.name.endswith("-bus"):
+        if role == "bus":
             yield from _reached(compose, container.name, container.environment["CRM_KAFKA_BOOTSTRAP"])
-        yield from _reached(compose, container.name, "identity-web:8000") if service in services() else ()
     for host, port in _UPSTREAM.findall((compose.root / "deploy/gateway/Caddyfile").read_text()):
         yield from _reached(compose, "gateway", f"{host}:{port}")
     targets = yaml.safe_load((compose.root / "deploy/observability/prometheus.yml").read_text())
