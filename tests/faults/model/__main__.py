@@ -1,6 +1,6 @@
 """Explore the protocol in full, then show how it breaks when a rule is left out:
 
-    python -m tests.faults.model            # a few minutes
+    python -m tests.faults.model            # minutes
     python -m tests.faults.model --small    # seconds
 
 Exit status 1 where the protocol breaks a promise, or a broken protocol keeps them all.
@@ -37,7 +37,8 @@ def _protocol(console: Console, small: bool) -> bool:
     table = Table("explored", *_SIZES, "states", "steps", "settled", "s", "violated", title="The protocol")
     right = True
     for name, protocol in SMALL.items() if small else (SMALL | LARGE).items():
-        result = explore(protocol, violated)
+        with console.status(f"exploring: {name}"):
+            result = explore(protocol, violated)
         table.add_row(name, *(str(getattr(protocol, size)) for size in _SIZES), *_figures(result))
         if result.found is not None:
             right = False

@@ -16,13 +16,10 @@ SMALL = {
 """Seconds each."""
 
 LARGE = {
-    "whole, two faults": Protocol(keys=2, facts=1, partitions=1, faults=2),
-    "whole, one key of three": Protocol(keys=1, facts=3, faults=2),
-    "whole, two keys of two": Protocol(keys=2, facts=2, partitions=1, faults=0),
-    "up to the log, two faults": Protocol(keys=2, facts=2, partitions=2, consumers=0, faults=2),
-    "up to the log, three facts": Protocol(keys=2, facts=3, partitions=2, consumers=0, faults=1),
-    "from the log, two faults": Protocol(keys=2, facts=2, partitions=2, relays=0, faults=2),
-    "from the log, three facts": Protocol(keys=2, facts=3, partitions=2, relays=0, faults=1),
+    "whole, two faults": Protocol(keys=2, facts=1, faults=2),
+    "whole, one key, two faults": Protocol(keys=1, facts=2, faults=2),
+    "whole, one key of three": Protocol(keys=1, facts=3, faults=1),
+    "whole, two keys of two": Protocol(keys=2, facts=2, faults=0),
 }
 """Minutes together."""
 

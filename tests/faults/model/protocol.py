@@ -3,7 +3,7 @@
 Writers put facts into the outbox; relays send them; the broker appends them to its log; the ingest of a consumer
 process stores them in the inbox and commits its position; workers apply them. What can happen between two steps
 of one process is a step of another, a crash, or another fault. A fact is written `a1`: the first one of key `a`;
-`a1'` is the same change tried again after its transaction was rolled back, which is another fact.
+`a1'` is told by a transaction that comes after one that was rolled back, and is another fact.
 
 Where the real system is narrower than the machine, the machine is left wider, because it then has fewer states: a
 relay gives the lead back after a batch, an ingest its partition after a commit, so any other may go on.
@@ -116,8 +116,8 @@ class Protocol:
     faults anywhere.
 
     It can be looked at in two halves, which meet at the log and at nothing else. Without consumers it ends there.
-    Without relays the broker itself makes every log that the first half may make: facts of a key in their order,
-    and, as a fault, any of them once more.
+    Without relays the broker itself makes logs such as the first half may make: facts of a key in their order, and,
+    as a fault, one of them once more.
     """
 
     keys: int = 2
@@ -171,7 +171,7 @@ class Protocol:
 
     def faults_from(self, state: State) -> Iterator[Step]:
         """What may happen besides. A late request that nobody waits for may reach the broker, or never."""
-        for fact in set(state.adrift):
+        for fact in sorted(set(state.adrift)):
             rest = state._replace(adrift=_without(state.adrift, fact))
             yield f"a late request appends {fact} to the log", self._append(rest, fact)
         if not state.faults:
@@ -184,7 +184,7 @@ class Protocol:
             if relay:
                 yield from self._relay_fails(state, number, relay)
         if not state.relays:
-            for fact in {fact for log in state.log for fact in log}:
+            for fact in sorted({fact for log in state.log for fact in log}):
                 yield f"FAULT the broker appends {fact} once more", self._append(state, fact)
         for number, ingest in enumerate(state.ingests):
             if not ingest:
