@@ -22,7 +22,7 @@ from shared.messaging.retry import relay_delay
 from shared.messaging.transport import BusUnavailable
 from shared.settings import KafkaSettings, SettingsError
 
-__all__ = ["Declared", "TopicMismatch", "TopicRefused", "connect_patiently", "create_topics"]
+__all__ = ["Declared", "TopicMismatch", "TopicRefused", "as_created", "connect_patiently", "create_topics"]
 
 _DAY_MS = 86_400_000
 _LARGEST_BATCH = 1_048_588  # Kafka's default, pinned: a value of 900 kB with its headers always fits
@@ -69,7 +69,7 @@ def create_topics(
         existing = _existing(admin, declared)
         _require_declared_partitions(existing, declared, environment)
         missing = sorted(declared.keys() - existing.keys())
-        _create(admin, {name: _as_created(declared[name], environment) for name in missing})
+        _create(admin, {name: as_created(declared[name], environment) for name in missing})
     except KafkaError as error:
         raise BusUnavailable(f"Kafka did not create the topics: {error}") from error
     finally:
@@ -100,7 +100,8 @@ def _partitions(topic: Declared, environment: str) -> int:
     return topic.partitions["production" if environment == "production" else "development"]
 
 
-def _as_created(topic: Declared, environment: str) -> dict[str, Any]:
+def as_created(topic: Declared, environment: str) -> dict[str, Any]:
+    """How `topic` is made in `environment`: num_partitions, replication_factor, and configs by Kafka's names."""
     replicas, in_sync = (3, 2) if environment == "production" else (1, 1)
     return {
         "num_partitions": _partitions(topic, environment),
