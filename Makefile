@@ -1,7 +1,7 @@
 # `make help` lists what there is. Needs Python 3.11 or newer and make; everything else goes into .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults lint format contracts images bench import token status stop psql clean
+.PHONY: help setup run demo test faults lint format contracts images bench audit import token status stop psql clean
 
 # Compiled modules halve the start of every process, whatever the caller's shell thinks of them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -63,6 +63,14 @@ images: setup ## Carry out every image's steps without a container engine, and s
 
 bench: setup ## Measure, beside a raw baseline, and write bench/results/latest.json
 	@$(RUN) -m bench
+
+audit: setup .venv-audit/ready ## Look for known vulnerabilities, dangerous code, secrets and licences
+	@.venv-audit/bin/python -m deploy.audit
+
+.venv-audit/ready: requirements-audit.lock
+	@$(or $(UV),.venv/bin/uv) venv -q --clear --python $(RUN) .venv-audit
+	@$(or $(UV),.venv/bin/uv) pip install -q --python .venv-audit/bin/python -r requirements-audit.lock
+	@touch $@
 
 import: setup ## Load a folder of CSV files through the running suite's APIs (DATA=DIR, DRY_RUN=1 keeps nothing)
 	@test -n "$(DATA)" || { echo "Name the folder with the files: make import DATA=DIR" >&2; exit 1; }
