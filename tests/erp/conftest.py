@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -107,17 +108,22 @@ def an_order(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }
 
 
+@cache
+def _every_permission() -> dict[str, str]:
+    return {name: permission.widest for name, permission in Policy.load().permissions.items()}
+
+
 @dataclass
 class Connector:
     """The running connector. Requests are an administrator's."""
 
     service: RunningService
     clock: FixedClock
-    headers: dict[str, str] = field(
-        default_factory=lambda: bearer(
-            uuid.UUID(int=1), {name: p.widest for name, p in Policy.load().permissions.items()}
-        )
-    )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """A token that is good for another ten minutes."""
+        return bearer(uuid.UUID(int=1), _every_permission())
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.service.client.get(path, query_string=query, headers=self.headers)

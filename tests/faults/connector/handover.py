@@ -70,7 +70,8 @@ ACTIONS: list[tuple[str, dict[str, Any]]] = [
 
 @dataclass(frozen=True)
 class Size:
-    """`outages`: in the middle the ERP is away for `outage_seconds`, so often one after another."""
+    """`kills`: how often one of the two processes is. After the first of them the ERP is away for `outage_seconds`,
+    `outages` times in a row."""
 
     orders: int
     kills: int
@@ -85,7 +86,7 @@ class Size:
 
 
 SMALL = Size(orders=100, kills=2, outages=1, outage_seconds=1, patience_seconds=65.0)
-FULL = Size(orders=1_000, kills=12, outages=2, outage_seconds=30, patience_seconds=150.0)
+FULL = Size(orders=1_000, kills=8, outages=2, outage_seconds=30, patience_seconds=150.0)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def test_an_erp_that_fails_in_every_way_gets_one_document_of_each_order(
             wait_for_facts(erp_url, expected * number // (SIZE.kills + 3), SIZE)
             (kill_one if number % 2 else kill_two)()
             end_leases(erp_url)
-            if number == SIZE.kills // 2:
+            if number == 1:
                 watched.script("down", **SIZE.outage)
         settle(erp_url, expected, SIZE)
 
