@@ -47,7 +47,8 @@ def _vulnerabilities() -> bool:
     audited = [package for package in packages if "vulns" in package]
     if not audited:
         reason = done.stderr.strip().splitlines()
-        print(f"NOT CHECKED: no database of vulnerabilities is reachable. {reason[-1] if reason else ''}")
+        said = reason[-1] if reason and done.returncode != 0 else ""
+        print(f"NOT CHECKED: no database of vulnerabilities is reachable. {said}")
         return False
     vulnerable = [package for package in audited if package["vulns"]]
     for package in vulnerable:
@@ -70,14 +71,16 @@ def _code() -> bool:
 def _secrets() -> bool:
     """What looks like a secret in a tracked file and is not among the known fakes in .secrets.baseline.
 
-    That file also says what is left out: tests, whose secrets are all made up, and texts that are generated.
+    That file also says what is left out: tests, whose secrets are all made up, texts that are
+    generated, and lines that name a secret of Kubernetes.
     """
     _title("Secrets in the tree (detect-secrets)")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     files = [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
     done = _run("detect-secrets-hook", "--no-verify", "--baseline", ".secrets.baseline", *files)
     print(done.stdout.strip() or "Nothing found.")
-    return done.returncode != 0
+    # 3: a known fake moved to another line, and the file was brought up to date.
+    return done.returncode not in (0, 3)
 
 
 def _licences() -> bool:
