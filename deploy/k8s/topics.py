@@ -1,4 +1,4 @@
-"""Topics and users of Kafka as Strimzi is told of them, made from the declared topics by `python -m deploy.k8s.topics`."""
+"""Topics and users of Kafka as Strimzi is told of them: `python -m deploy.k8s.topics` makes them as declared."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def settings_of(installation: Installation, process: str) -> Any:
     return find(installation, "ConfigMap", name)["data"]
 
 
-@pytest.mark.parametrize("rule", [fields.fit, *rules.RULES], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
 def test_both_overlays_keep_every_rule(production: Installation, dev: Installation, rule: rules.Rule) -> None:
     assert [*rule(production), *rule(dev)] == []
 
