@@ -49,6 +49,7 @@ lint: setup ## Check style, types, layers, contracts and deployment files
 	@.venv/bin/lint-imports
 	@$(RUN) -m shared.contracts check
 	@$(RUN) -m deploy.docker.check
+	@$(RUN) -m deploy.k8s.check
 
 format: setup ## Format the code
 	@.venv/bin/ruff check --fix .
@@ -57,6 +58,7 @@ format: setup ## Format the code
 contracts: setup ## Write the documents that are generated from topics, schemas and examples
 	@$(RUN) -m shared.contracts build
 	@$(RUN) -m deploy.settings_reference
+	@$(RUN) -m deploy.k8s.topics
 
 images: setup ## Carry out every image's steps without a container engine, and start the result
 	@$(RUN) -m deploy.docker.install_check $(SERVICE)
