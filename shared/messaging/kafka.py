@@ -180,7 +180,8 @@ class KafkaBus:
             # Left to its default this is switched off in silence when another setting contradicts it.
             enable_idempotence=True,
             delivery_timeout_ms=int(_DELIVERY_SECONDS * 1000),
-            max_block_ms=2_000,
+            # Too short a wait for a topic's metadata would, on a busy machine, fail each new producer once more.
+            max_block_ms=_REQUEST_MS,
             batch_size=65_536,
         )
         if not producer.config["enable_idempotence"]:
