@@ -41,6 +41,7 @@ test: setup ## Run all tests (ARGS="tests/sales -k win" for some)
 faults: setup ## Do every fault to running processes and check the promise (FAULT=poison,8 TRANSPORT=kafka SEEDS=3)
 	@$(RUN) -m tests.faults $(if $(FAULT),--fault $(FAULT)) $(if $(TRANSPORT),--transport $(TRANSPORT)) \
 	  --seeds $(or $(SEEDS),1) $(if $(FAULT)$(TRANSPORT),,--write)
+	@$(if $(FAULT)$(TRANSPORT),,$(RUN) -m tests.faults.connector && $(RUN) -m tests.faults.model)
 
 lint: setup ## Check style, types, layers, contracts and deployment files
 	@.venv/bin/ruff check .

@@ -266,10 +266,8 @@ def commands_give_up(service: Service, command_id: uuid.UUID, reason: str) -> No
 def replay_command(
     service: Service, topics: tuple[str, ...], from_time: datetime | None, key: str | None, dry_run: bool
 ) -> None:
-    """Bring facts back from the broker that this service's inbox lacks, or skipped for want of a handler.
-
-    What a person skipped stays skipped.
-    """
+    """Bring facts back from the broker that this service's inbox lacks, or skipped for want of a handler. What a person
+    skipped stays skipped."""
     since = from_time if from_time is None or from_time.tzinfo else from_time.replace(tzinfo=UTC)
     outcome = "were missing (dry run)" if dry_run else "were missing, now stored"
     with _operating(service, "bus.replay") as (runtime, uow):

@@ -69,6 +69,8 @@ class Installed:
 
 def install(service: str, folder: Path) -> Installed:
     """Carry out the steps of the stage `service-build` in `folder`. Raises DoesNotStart."""
+    if not (ROOT / "services" / service).is_dir():
+        raise DoesNotStart(f"There is no service {service}.")
     build = folder / "build"
     build.mkdir(parents=True)
     target = folder / service

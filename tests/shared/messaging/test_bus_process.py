@@ -109,7 +109,7 @@ def test_a_database_that_is_not_migrated_is_not_ready(
 ) -> None:
     run(erp)
     with erp.database.session() as session, session.begin():
-        session.execute(text("UPDATE alembic_version_shared SET version_num = '0000'"))
+        session.execute(text("UPDATE alembic_version_shared SET version_num = '0001'"))
     answer = _get(erp, "/readyz")
     assert (answer.status_code, answer.json()["state"]) == (503, "unready")
     assert answer.json()["reason"] == "the database is not migrated to this version"
