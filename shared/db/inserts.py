@@ -27,5 +27,9 @@ class Insert:
 
     def __call__(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert `rows`, in order, in the transaction of `session`."""
-        given = [{**row, **{name: Jsonb(row[name]) for name in self._documents}} for row in rows]
+        given = [{**row, **{name: _document(row[name]) for name in self._documents}} for row in rows]
         session.connection().exec_driver_sql(self._statement, given[0] if len(given) == 1 else given)
+
+
+def _document(value: Any) -> Jsonb | None:
+    return None if value is None else Jsonb(value)

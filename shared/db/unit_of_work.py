@@ -31,17 +31,24 @@ from shared.messaging.timers import Timers
 __all__ = ["IdempotencyClaim", "UnitOfWork"]
 
 _INSERT_AUDIT = Insert(AUDIT_ENTRIES, "at", "actor", "action", "object", "details")
-_INSERT_CLAIM = Insert(IDEMPOTENCY_KEYS, "client", "key", "fingerprint", "effects", "created_at")
+_CLAIM = ("client", "key", "fingerprint", "status", "answer_headers", "answer")
+_INSERT_CLAIM = Insert(IDEMPOTENCY_KEYS, *_CLAIM, "effects", "created_at")
 _COUNTERS = {"version", "event_no", "created_at", "updated_at", "root_correlation_id"}
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyClaim:
-    """The request at work: stored with its effect, so that a repeat of it is known for what it is."""
+    """The request at work: stored with its effect, so that a repeat of it is known for what it is.
+
+    The answer (`status`, `answer_headers`, `answer`) is what the repeat gets; without one it is told what took effect.
+    """
 
     client: str
     key: str
     fingerprint: bytes
+    status: int | None = None
+    answer_headers: dict[str, str] | None = None
+    answer: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +102,10 @@ class UnitOfWork:
     ) -> None:
         self._depth -= 1
         if self._depth:
+            if self._depth == 1 and self.idempotency is not None and kind is None:
+                # The outer block keeps the answer: here ends the view's own, which answers as if it had committed, with
+                # versions and times that are given when changes are written.
+                self.flush()
             return
         try:
             if kind is None:
@@ -148,15 +159,9 @@ class UnitOfWork:
         if touched.changes and cause.causation_id is None:
             _INSERT_AUDIT(self.session, self._audit_rows(cause))
         if self.idempotency is not None:
-            claim = self.idempotency
-            row = {
-                "client": claim.client,
-                "key": claim.key,
-                "fingerprint": claim.fingerprint,
-                "effects": list(touched.changes),
-                "created_at": self.clock.now(),
-            }
-            _INSERT_CLAIM(self.session, [row])
+            row = {name: getattr(self.idempotency, name) for name in _CLAIM}
+            effects, now = list(touched.changes), self.clock.now()
+            _INSERT_CLAIM(self.session, [{**row, "effects": effects, "created_at": now}])
         passing("W1")
         self.session.commit()
         passing("W2")

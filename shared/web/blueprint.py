@@ -222,7 +222,7 @@ def _extra_parameters(operation: Operation) -> list[tuple[str, str, bool, dict[s
         )
     if operation.if_match:
         found.append(("header", "If-Match", True, _TEXT, "ETag of the version that the change is based on."))
-    if operation.method == "POST":
+    if operation.takes_key:
         found.append(
             (
                 "header",

@@ -1,33 +1,28 @@
 """Idempotency keys: an equal POST sent again gets the first answer, and has no second effect.
 
-The key is written by the unit of work in the transaction that makes the effect; the answer is added right
-after. An advisory lock that lives as long as that transaction keeps an equal request out meanwhile."""
+The key and the answer are written by the unit of work in the transaction that makes the effect. An advisory lock that
+lives as long as that transaction keeps an equal request out meanwhile."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import delete, func, select
 
 from shared.db.plumbing import IDEMPOTENCY_KEYS
 from shared.db.unit_of_work import IdempotencyClaim
 from shared.web.context import RequestContext, unit_of_work
 from shared.web.problems import AnswerLost, BadRequest, IdempotencyConflict, IdempotencyKeyReused
 
-__all__ = ["KEPT_FOR", "claim_request", "keep_answer"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["KEPT_FOR", "answer_once", "claim_request"]
 
 KEPT_FOR = timedelta(hours=24)
-# Longer than any request can take; until then a row without an answer belongs to a request that is still at
-# work.
-_ANSWER_WITHIN = timedelta(seconds=30)
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 
@@ -36,7 +31,8 @@ def claim_request(context: RequestContext, key: str) -> tuple[IdempotencyClaim, 
     """Claim `key` for the request at work. The second value is the answer to send when it was answered
     before.
 
-    Raises IdempotencyConflict (in progress), IdempotencyKeyReused (other request), AnswerLost, BadRequest.
+    Raises IdempotencyConflict (in progress), IdempotencyKeyReused (other request), AnswerLost (it is not kept),
+    BadRequest.
     """
     if not _KEY.fullmatch(key):
         raise BadRequest("An Idempotency-Key is 1 to 255 printable characters without spaces and commas.")
@@ -57,15 +53,13 @@ def claim_request(context: RequestContext, key: str) -> tuple[IdempotencyClaim, 
     if row is None:
         uow.idempotency = claim
         return claim, None
-    return claim, _replay(row, claim, is_recent=row.created_at > uow.clock.now() - _ANSWER_WITHIN)
+    return claim, _replay(row, claim)
 
 
-def _replay(row: Any, claim: IdempotencyClaim, *, is_recent: bool) -> Response:
+def _replay(row: Any, claim: IdempotencyClaim) -> Response:
     if row.fingerprint != claim.fingerprint:
         raise IdempotencyKeyReused("Use a new Idempotency-Key for a different request.")
     if row.status is None:
-        if is_recent:
-            raise _in_progress()
         raise AnswerLost(
             "The request took effect. Read the records named in effects instead of sending it again.",
             effects=row.effects,
@@ -73,28 +67,19 @@ def _replay(row: Any, claim: IdempotencyClaim, *, is_recent: bool) -> Response:
     return Response(row.answer, row.status, {**row.answer_headers, "Idempotency-Replayed": "true"})
 
 
-def keep_answer(claim: IdempotencyClaim, answer: Response) -> None:
-    """Add the answer to the claim, in a transaction of its own. A failure is logged only: the effect is
-    made. An answer that the view marked `Cache-Control: no-store` (a secret that is shown once) is not kept."""
-    if answer.status_code >= 400 or answer.is_streamed or answer.cache_control.no_store:
-        return
-    kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
-    table = IDEMPOTENCY_KEYS.c
-    session = unit_of_work().session
-    try:
-        # Drops whatever the view read or left behind; only this statement may be committed here.
-        session.rollback()
-        session.execute(
-            update(IDEMPOTENCY_KEYS)
-            .where(
-                table.client == claim.client, table.key == claim.key, table.fingerprint == claim.fingerprint
+def answer_once(
+    claim: IdempotencyClaim, ask: Callable[[], Any], shape: Callable[[Any], Response]
+) -> Response:
+    """What `shape` makes of the result of `ask`, in one transaction with the effect: the answer is kept exactly when
+    the effect is. One that the view marked `Cache-Control: no-store` (a secret that is shown once) is not kept."""
+    with unit_of_work() as uow:
+        answer = shape(ask())
+        if not answer.is_streamed and not answer.cache_control.no_store:
+            kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+            uow.idempotency = replace(
+                claim, status=answer.status_code, answer_headers=kept, answer=answer.get_data()
             )
-            .values(status=answer.status_code, answer_headers=kept, answer=answer.get_data())
-        )
-        session.commit()
-    except SQLAlchemyError:
-        session.rollback()
-        _log.warning("the answer to an idempotent request could not be kept", exc_info=True)
+    return answer
 
 
 def _in_progress() -> IdempotencyConflict:

@@ -23,7 +23,7 @@ from shared.kernel.cause import Cause, caused_by
 from shared.web.audience import for_portal, is_declared
 from shared.web.bodies import json_body, text_values
 from shared.web.context import RequestContext, application, current
-from shared.web.idempotency import claim_request, keep_answer
+from shared.web.idempotency import answer_once, claim_request
 from shared.web.pagination import DEFAULT_LIMIT, MAX_LIMIT, next_link
 from shared.web.problems import BadRequest, PreconditionRequired, Unauthorized, Validation
 from shared.web.schema import field_errors
@@ -79,7 +79,7 @@ class Operation:
             if self.max_body is not None:
                 request.max_content_length = self.max_body
             claim = None
-            if self.method == "POST" and (key := request.headers.get("Idempotency-Key")) is not None:
+            if self.takes_key and (key := request.headers.get("Idempotency-Key")) is not None:
                 claim, replay = claim_request(context, key)
                 if replay is not None:
                     return replay
@@ -90,10 +90,15 @@ class Operation:
             )
             arguments = [facing._argument(schema, location) for schema, location in facing.arguments]
             facing._check_unread(arguments)
-            answer = facing._shape(self.view(*arguments, **path))
-            if claim is not None:
-                keep_answer(claim, answer)
-            return answer
+            if claim is None:
+                return facing._shape(self.view(*arguments, **path))
+            return answer_once(claim, lambda: self.view(*arguments, **path), facing._shape)
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether an Idempotency-Key is honoured. A view that reads a long body by itself has many transactions, and is
+        to be repeatable by itself."""
+        return self.method == "POST" and self.max_body is None
 
     @property
     def undeclared_for_portal(self) -> list[str]:

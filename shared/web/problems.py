@@ -157,12 +157,12 @@ class IdempotencyConflict(Refusal):
 
 
 class AnswerLost(Refusal):
-    """An equal request took effect but its answer was lost in a crash. Read the records named in
+    """An equal request took effect, and its answer, which holds a secret, was not kept. Read the records named in
     `effects`."""
 
     status = 409
     problem = "answer-lost"
-    title = "The request took effect, its answer is lost"
+    title = "The request took effect, its answer was not kept"
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,8 +184,6 @@ class HttpWriter(Writer):
                     return "ok", {"status": answer.status_code, "tries": tries}
                 last = answer.status_code
                 problem = answer.json().get("type", "").rsplit("/", 1)[-1]
-                if problem == "answer-lost":
-                    return "ok", {"status": last, "problem": problem, "tries": tries}
                 if answer.status_code in (409, 412) and problem != "request-in-progress":
                     return "fail", {"status": last, "problem": problem, "tries": tries}
                 if answer.status_code < 500 and problem != "request-in-progress":

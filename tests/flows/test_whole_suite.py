@@ -36,7 +36,8 @@ from shared.messaging.transport import OutgoingRecord
 from tests.flows.acts import assert_as_promised, assert_paid_once, chapter_of, run_demo, wait_for_end
 
 SEED = int(os.environ.get("CRM_TEST_SEED", "20"))
-VICTIMS = ("sales", "marketing", "support", "fieldservice", "analytics", "erp")
+SERVICES = ("sales", "marketing", "support", "fieldservice", "analytics", "erp")
+VICTIMS = tuple((service, role) for service in SERVICES for role in ("web", "bus"))
 ORDERS = "crm.sales.order"
 HEARERS = ("support", "fieldservice", "erp")
 
@@ -54,17 +55,17 @@ def cast(suite: LocalSuite) -> Cast:
 
 
 @contextmanager
-def struck_at_random(suite: LocalSuite, seed: int) -> Iterator[list[str]]:
-    """Kill every bus process once, in an order and at moments that the seed decides; when the block ends, all
+def struck_at_random(suite: LocalSuite, seed: int) -> Iterator[list[tuple[str, str]]]:
+    """Kill every process once, in an order and at moments that the seed decides; when the block ends, all
     have been killed. The list tells who was, and when."""
     chance = random.Random(seed)
-    struck: list[str] = []
+    struck: list[tuple[str, str]] = []
 
     def strike() -> None:
-        for service in chance.sample(VICTIMS, len(VICTIMS)):
+        for service, role in chance.sample(VICTIMS, len(VICTIMS)):
             time.sleep(chance.uniform(0.1, 1.2))
-            suite.kill(service, "bus")
-            struck.append(service)
+            suite.kill(service, role)
+            struck.append((service, role))
 
     thread = threading.Thread(target=strike)
     thread.start()
@@ -98,7 +99,7 @@ def test_the_demo_shows_what_it_promises_again_and_again(suite: LocalSuite, tmp_
 
 
 def test_processes_killed_at_random_change_no_result(suite: LocalSuite, cast: Cast, tmp_path: Path) -> None:
-    before = {name: suite.process(name, "bus").restarts for name in VICTIMS}
+    before = {victim: suite.process(*victim).restarts for victim in VICTIMS}
     refused_customer = "Kettenbruch GmbH"
     cast.admin.post(
         "erp",
@@ -135,8 +136,8 @@ def test_processes_killed_at_random_change_no_result(suite: LocalSuite, cast: Ca
         "sales.order.submitted",
     ):
         assert kinds.count(f"crm.{once}.v1") == 1, (SEED, struck)
-    after = {name: suite.process(name, "bus").restarts for name in VICTIMS}
-    assert all(after[name] > before[name] for name in VICTIMS)
+    after = {victim: suite.process(*victim).restarts for victim in VICTIMS}
+    assert all(after[victim] > before[victim] for victim in VICTIMS)
 
 
 def test_what_is_no_event_is_kept_and_everything_else_flows(
@@ -218,7 +219,7 @@ def test_while_the_broker_is_away_writes_go_on_and_afterwards_all_drains(
         time.sleep(3.0)
         assert chapter.chain is not None
         assert proof.count(cast.admin, deal) == {**dict.fromkeys(proof.PAID, 0), "orders": 1}
-        assert all(suite.is_ready(name, "bus") for name in VICTIMS)
+        assert all(suite.is_ready(name, "bus") for name in SERVICES)
         waiting = cast.admin.get("sales", "/v1/bus/outbox")["items"]
         assert "crm.sales.order.submitted.v1" in [fact["event_type"] for fact in waiting]
     assert_paid_once(cast, chapter, deal)

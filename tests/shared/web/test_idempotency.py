@@ -109,27 +109,36 @@ def test_a_request_in_progress_is_told_to_ask_again(suite: Suite, database: Data
     assert send(suite.client, "k1").status_code == 201
 
 
-def test_an_answer_lost_in_a_crash_names_what_was_done(
+def test_an_answer_that_a_crash_swallowed_is_there_for_the_repeat(
     client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execute = Session.execute
+    commit = Session.commit
 
-    def crash_before_the_answer_is_kept(self: Session, statement: Any, *args: Any, **kwargs: Any) -> Any:
-        if getattr(statement, "is_update", False) and statement.table is IDEMPOTENCY_KEYS:
-            raise OperationalError("UPDATE idempotency_keys", {}, Exception("connection lost"))
-        return execute(self, statement, *args, **kwargs)
+    def commit_and_crash(self: Session) -> None:
+        commit(self)
+        raise OperationalError("COMMIT", {}, Exception("connection lost"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "execute", crash_before_the_answer_is_kept)
-        first = send(client, "k1")
-    assert first.status_code == 201
-    assert send(client, "k1").json["type"] == "/problems/request-in-progress"
-    age(database, timedelta(seconds=31))
+        patch.setattr(Session, "commit", commit_and_crash)
+        assert send(client, "k1").status_code == 503
 
-    lost = send(client, "k1")
+    repeat = send(client, "k1")
 
-    assert (lost.status_code, lost.json["type"]) == (409, "/problems/answer-lost")
-    assert lost.json["effects"] == [f"note:{first.json['id']}"]
+    assert (repeat.status_code, repeat.json["version"]) == (201, 1)
+    assert repeat.headers["ETag"] == '"1"'
+    assert repeat.headers["Idempotency-Replayed"] == "true"
+    assert count(database) == 1
+
+
+def test_a_repeat_of_what_was_answered_with_a_secret_names_what_was_done(
+    client: FlaskClient, database: Database
+) -> None:
+    first = send(client, "k1")
+    with database.engine.begin() as connection:
+        connection.execute(update(IDEMPOTENCY_KEYS).values(status=None, answer=None, answer_headers=None))
+    repeat = send(client, "k1")
+    assert (repeat.status_code, repeat.json["type"]) == (409, "/problems/answer-lost")
+    assert repeat.json["effects"] == [f"note:{first.json['id']}"]
     assert count(database) == 1
 
 
