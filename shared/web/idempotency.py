@@ -71,10 +71,13 @@ def answer_once(
     claim: IdempotencyClaim, ask: Callable[[], Any], shape: Callable[[Any], Response]
 ) -> Response:
     """What `shape` makes of the result of `ask`, in one transaction with the effect: the answer is kept exactly when
-    the effect is. One that the view marked `Cache-Control: no-store` (a secret that is shown once) is not kept."""
+    the effect is. One that the view marked `Cache-Control: no-store` (a secret that is shown once) is not kept, and
+    nothing is of a refusal: it may be sent again, corrected."""
     with unit_of_work() as uow:
         answer = shape(ask())
-        if not answer.is_streamed and not answer.cache_control.no_store:
+        if answer.status_code >= 400:
+            uow.idempotency = None
+        elif not answer.is_streamed and not answer.cache_control.no_store:
             kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
             uow.idempotency = replace(
                 claim, status=answer.status_code, answer_headers=kept, answer=answer.get_data()

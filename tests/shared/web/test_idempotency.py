@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
@@ -71,6 +72,17 @@ def test_a_failed_request_stores_nothing(client: FlaskClient, database: Database
     assert send(client, "k1", "").status_code == 422
     assert count(database, IDEMPOTENCY_KEYS) == 0
     assert send(client, "k1").status_code == 201
+
+
+def test_a_refusal_that_the_view_makes_itself_stores_nothing(
+    suite: Suite, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = getattr(suite.app.view_functions["notes.create_note"], "operation")  # noqa: B009
+    with monkeypatch.context() as patch:
+        patch.setattr(operation, "view", lambda body: Response(status=422))
+        assert send(suite.client, "k1").status_code == 422
+    assert count(database, IDEMPOTENCY_KEYS) == 0
+    assert send(suite.client, "k1").status_code == 201
 
 
 def test_twenty_equal_requests_at_once_make_one_effect(suite: Suite, database: Database) -> None:
