@@ -31,15 +31,24 @@ from shared.observability.process import start_telemetry, stop_telemetry
 from shared.service import Runtime, Service
 from shared.settings import Settings, SettingsError
 
-__all__ = ["main"]
+__all__ = ["main", "operating"]
 
 OPENAPI = Path("docs/openapi")
 
 
-def main(service: Service, arguments: Sequence[str] | None = None) -> None:
-    """Run the command line of `service` with `arguments` (default: the process's own)."""
+def main(
+    service: Service, arguments: Sequence[str] | None = None, *, commands: Sequence[click.Command] = ()
+) -> None:
+    """Run the command line of `service` with `arguments` (default: the process's own).
+
+    `commands` are what it has besides those of every service; they get `service` as their object.
+    """
+    own = {str(command.name): command for command in commands}
+    whole = click.Group(cli.name, {**cli.commands, **own}, help=cli.help)
     try:
-        cli.main(args=list(arguments) if arguments is not None else None, obj=service, standalone_mode=False)
+        whole.main(
+            args=list(arguments) if arguments is not None else None, obj=service, standalone_mode=False
+        )
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.Abort:
@@ -153,7 +162,7 @@ def dlq() -> None:
 @click.pass_obj
 def dlq_list(service: Service) -> None:
     """One line of JSON a letter, oldest first."""
-    with _operating(service, "dlq.list") as (_, uow):
+    with operating(service, "dlq.list") as (_, uow):
         _show(dead_letters.list_dead_letters(uow.session, service.group))
 
 
@@ -163,7 +172,7 @@ def dlq_list(service: Service) -> None:
 @click.pass_obj
 def dlq_show(service: Service, source: str, event_id: str) -> None:
     """A letter with its headers and payload."""
-    with _operating(service, "dlq.show") as (_, uow):
+    with operating(service, "dlq.show") as (_, uow):
         _show([dead_letters.get_dead_letter(uow.session, service.group, source, event_id)])
 
 
@@ -171,7 +180,7 @@ def dlq_show(service: Service, source: str, event_id: str) -> None:
 @click.pass_obj
 def dlq_export(service: Service) -> None:
     """All letters with headers and payloads, a line of JSON each."""
-    with _operating(service, "dlq.export") as (_, uow):
+    with operating(service, "dlq.export") as (_, uow):
         for letter in dead_letters.list_dead_letters(uow.session, service.group, limit=100_000):
             whole = dead_letters.get_dead_letter(
                 uow.session, service.group, letter["source"], letter["event_id"]
@@ -185,7 +194,7 @@ def dlq_export(service: Service) -> None:
 @click.pass_obj
 def dlq_retry(service: Service, source: str, event_id: str) -> None:
     """Apply a letter again."""
-    with _operating(service, "dlq.retry") as (_, uow):
+    with operating(service, "dlq.retry") as (_, uow):
         dead_letters.retry(uow.session, uow.clock, service.group, source, event_id)
 
 
@@ -196,7 +205,7 @@ def dlq_retry(service: Service, source: str, event_id: str) -> None:
 @click.pass_obj
 def dlq_skip(service: Service, source: str, event_id: str, reason: str) -> None:
     """Give a letter up, so that its key moves on."""
-    with _operating(service, "dlq.skip") as (_, uow):
+    with operating(service, "dlq.skip") as (_, uow):
         dead_letters.skip(uow.session, uow.clock, service.group, source, event_id, reason)
 
 
@@ -210,7 +219,7 @@ def outbox_group() -> None:
 @click.pass_obj
 def outbox_list(service: Service, parked: bool) -> None:
     """One line of JSON a fact that has not been published, oldest first."""
-    with _operating(service, "outbox.list") as (_, uow):
+    with operating(service, "outbox.list") as (_, uow):
         _show(outbox.unpublished(uow.session, parked=parked))
 
 
@@ -219,7 +228,7 @@ def outbox_list(service: Service, parked: bool) -> None:
 @click.pass_obj
 def outbox_resend(service: Service, event_id: uuid.UUID) -> None:
     """Send a fact again under its own id."""
-    with _operating(service, "outbox.resend") as (_, uow):
+    with operating(service, "outbox.resend") as (_, uow):
         outbox.resend(uow.session, event_id)
 
 
@@ -232,7 +241,7 @@ def commands_group() -> None:
 @click.pass_obj
 def commands_list(service: Service) -> None:
     """One line of JSON a call that is not done, those in doubt and those that failed included."""
-    with _operating(service, "commands.list") as (_, uow):
+    with operating(service, "commands.list") as (_, uow):
         _show(commands.list_open(uow.session))
 
 
@@ -241,7 +250,7 @@ def commands_list(service: Service) -> None:
 @click.pass_obj
 def commands_retry(service: Service, command_id: uuid.UUID) -> None:
     """Make a call again that failed or is in doubt: you have found out that it had no effect."""
-    with _operating(service, "commands.retry") as (_, uow):
+    with operating(service, "commands.retry") as (_, uow):
         commands.retry(uow, command_id)
 
 
@@ -251,7 +260,7 @@ def commands_retry(service: Service, command_id: uuid.UUID) -> None:
 @click.pass_obj
 def commands_give_up(service: Service, command_id: uuid.UUID, reason: str) -> None:
     """Close a call that is in doubt as failed, so that its key moves on."""
-    with _operating(service, "commands.give_up") as (runtime, uow):
+    with operating(service, "commands.give_up") as (runtime, uow):
         commands.give_up(uow, service.commands(runtime), command_id, reason)
 
 
@@ -270,7 +279,7 @@ def replay_command(
     skipped stays skipped."""
     since = from_time if from_time is None or from_time.tzinfo else from_time.replace(tzinfo=UTC)
     outcome = "were missing (dry run)" if dry_run else "were missing, now stored"
-    with _operating(service, "bus.replay") as (runtime, uow):
+    with operating(service, "bus.replay") as (runtime, uow):
         transport = open_transport(runtime.settings)
         for topic in topics or service.subscriptions():
             result = replay.replay(
@@ -296,7 +305,7 @@ def audit_group() -> None:
 @click.pass_obj
 def audit_verify(service: Service) -> None:
     """Walk the chain of hashes; ends with 1 where an entry was altered or taken out."""
-    with _operating(service, "audit.verify") as (_, uow):
+    with operating(service, "audit.verify") as (_, uow):
         broken_at = verify_audit(uow.session)
     if broken_at is not None:
         raise click.ClickException(f"The audit log does not fit from entry {broken_at} on.")
@@ -304,7 +313,7 @@ def audit_verify(service: Service) -> None:
 
 
 @contextmanager
-def _operating(service: Service, action: str) -> Iterator[tuple[Runtime, UnitOfWork]]:
+def operating(service: Service, action: str) -> Iterator[tuple[Runtime, UnitOfWork]]:
     """A unit of work of the person at the command line."""
     runtime = _runtime(service, "cli")
     try:

@@ -72,7 +72,7 @@ class KafkaSettings:
     )
     environment: str = variable(
         fields.String(validate=validate.OneOf(["local", "production"])),
-        "Production refuses test hooks",
+        "Production refuses test hooks, and a first run makes no administrator there",
         default="local",
     )
 

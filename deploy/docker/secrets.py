@@ -98,15 +98,12 @@ def hand_out(vault: Vault, readers: Path, domain: str) -> None:
 def _service(service: str) -> Callable[[Vault, str], Mapping[str, Content]]:
     def files(vault: Vault, _: str) -> dict[str, Content]:
         name, password = database_name(service), vault.word(f"database/{service}")
-        found: dict[str, Content] = {
+        return {
             "ca.pem": vault.authority().identity.certificate,
             "database_url": _database_url(name, password, name),
             "kafka_password": vault.word(f"kafka/{service}"),
             "secret": vault.word(f"signing/{service}"),
         }
-        if service == "identity":
-            found["admin_client_secret"] = _admin_client_secret(vault)
-        return found
 
     return files
 
@@ -114,10 +111,6 @@ def _service(service: str) -> Callable[[Vault, str], Mapping[str, Content]]:
 def _database_url(user: str, password: str, database: str) -> str:
     trust = f"sslmode=verify-full&sslrootcert={MOUNT}/ca.pem"
     return f"postgresql://{user}:{quote(password, safe='')}@postgres:5432/{database}?{trust}"
-
-
-def _admin_client_secret(vault: Vault) -> str:
-    return vault.word("admin_client_secret", lambda: f"crmk_{secrets.token_urlsafe(32)}")
 
 
 def _passwords(vault: Vault, of: str) -> dict[str, Content]:
@@ -182,7 +175,6 @@ def _grafana(vault: Vault, _: str) -> dict[str, Content]:
 def _operator(vault: Vault, _: str) -> dict[str, Content]:
     return {
         "ca.pem": vault.authority().identity.certificate,
-        "admin_client_secret": _admin_client_secret(vault),
         "grafana_admin_password": vault.word("grafana_admin"),
     }
 

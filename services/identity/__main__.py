@@ -1,6 +1,7 @@
-"""`python -m services.identity web|bus|migrate|...`"""
+"""`python -m services.identity web|bus|migrate|first-administrator|...`"""
 
+from services.identity.command_line import COMMANDS
 from services.identity.wiring import SERVICE
 from shared.cli import main
 
-main(SERVICE)
+main(SERVICE, commands=COMMANDS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from shared.access.principal import ALL_PERMISSIONS, REACHES, Reach
+from shared.contracts.policy import Policy
 from shared.kernel.errors import NotPermitted
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "beyond",
     "check_grants",
     "combine",
+    "grants_of_scopes",
     "narrow",
     "reach_of",
     "widest",
@@ -49,6 +52,15 @@ def combine(many: Iterable[Grants]) -> dict[str, Reach]:
         for permission, reach in grants.items():
             found[permission] = widest([found.get(permission, reach), reach])
     return {ALL_PERMISSIONS: "all"} if ALL_PERMISSIONS in found else found
+
+
+def grants_of_scopes(scopes: Iterable[str]) -> dict[str, Reach]:
+    """What a machine with these scopes may do: each at its widest reach. Scopes that the policy no longer knows give
+    nothing; the operator's one scope gives everything."""
+    given, known = list(scopes), Policy.load().permissions
+    if ALL_PERMISSIONS in given:
+        return {ALL_PERMISSIONS: "all"}
+    return {scope: cast("Reach", known[scope].widest) for scope in given if scope in known}
 
 
 def narrow(grants: Grants, scopes: Iterable[str]) -> dict[str, Reach] | None:

@@ -11,7 +11,20 @@ from collections.abc import Iterator
 import grimp
 from importlinter import Contract, ContractCheck, output
 
-SERVICE_PARTS = {"__main__", "app", "database", "migrations", "processes", "settings", "upstream", "wiring"}
+SERVICE_PARTS = {
+    *(
+        "__main__",
+        "app",
+        "command_line",
+        "database",
+        "migrations",
+        "processes",
+        "settings",
+        "upstream",
+        "wiring",
+    ),
+}
+SEE_ALL = {"__main__", "app", "command_line", "migrations", "processes", "wiring"}
 SLICE_MODULES = {
     *("routes", "consumers", "views", "schemas", "forms", "use_cases", "queries", "repository"),
     *("model", "events", "errors"),
@@ -51,7 +64,7 @@ def slice_of(module: str, graph: grimp.ImportGraph) -> str | None:
 
 
 class SiblingsContract(Contract):
-    """Slices of a service do not import each other; only its processes, app and wiring see several.
+    """Slices of a service do not import each other; only its processes, app, command line and wiring see several.
 
     Processes lie above the use cases: routes, consumers, app and wiring may call them, lower layers may not.
     """
@@ -87,7 +100,7 @@ class PureContract(Contract):
 def _sibling_violations(graph: grimp.ImportGraph) -> Iterator[str]:
     for importer in graph.modules:
         service = service_of(importer)
-        if service is None or part_of(importer) in {"app", "wiring", "__main__", "processes", "migrations"}:
+        if service is None or part_of(importer) in SEE_ALL:
             continue
         own = slice_of(importer, graph)
         for imported in graph.find_modules_directly_imported_by(importer):

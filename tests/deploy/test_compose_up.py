@@ -53,11 +53,18 @@ def test_the_suite_comes_up_and_gives_a_token(
     installation: tuple[DockerCompose, int], tmp_path: Path
 ) -> None:
     compose, port = installation
-    command = [*compose.compose_command_property, "cp", "secrets:/readers/operator/.", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+    def docker_compose(*arguments: str) -> str:
+        command = [*compose.compose_command_property, *arguments]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    docker_compose("cp", "secrets:/readers/operator/ca.pem", str(tmp_path))
+    appoint = ("first-administrator", "--email", "ada@company.example")
+    shown = docker_compose("exec", "-T", "identity-bus", "service", *appoint)
+    known = dict(line.split("=", 1) for line in shown.splitlines())
     trust = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     with httpx.Client(base_url=f"https://localhost:{port}", verify=trust, timeout=30) as client:
-        login = ("local-admin", (tmp_path / "admin_client_secret").read_text())
+        login = (known["CRM_CLIENT_ID"], known["CRM_CLIENT_SECRET"])
         answer = client.post(
             "/api/identity/oauth/token", data={"grant_type": "client_credentials"}, auth=login
         )

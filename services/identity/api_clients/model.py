@@ -30,7 +30,7 @@ class ApiClient(AggregateRoot, Base):
     finds it by trying, and a slow hash would add nothing.
 
     A client with a `subject_id` acts as that user with their rights; only a first run outside production makes
-    one.
+    one. The operator's client has the scope `*`, which is every right; only the service's command line makes it.
     """
 
     __tablename__ = "api_clients"

@@ -6,13 +6,13 @@ import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from services.identity.api_clients.errors import ClientIdTaken, UnknownScope
 from services.identity.api_clients.model import SECRET_PREFIX, ApiClient
 from services.identity.api_clients.repository import ApiClients
-from services.identity.grants import Grants, check_grants
-from shared.access.principal import ALL_PERMISSIONS, Reach
+from services.identity.grants import Grants, check_grants, grants_of_scopes
+from shared.access.principal import ALL_PERMISSIONS
 from shared.contracts.policy import Policy
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.ids import new_id
@@ -23,6 +23,7 @@ __all__ = [
     "disable_api_client",
     "edit_api_client",
     "enable_api_client",
+    "new_secret",
     "rotate_secret",
 ]
 
@@ -47,7 +48,7 @@ def create_api_client(values: Mapping[str, Any], uow: UnitOfWork, *, own: Grants
         given["client_id"] = given["client_id"] or f"client-{new_id().hex[-12:]}"
         if clients.with_client_id(given["client_id"]) is not None:
             raise ClientIdTaken(f"There is a client {given['client_id']}. Choose another name.")
-        secret = _new_secret()
+        secret = new_secret()
         return NewSecret(clients.add(ApiClient.create(given, secret, uow.clock.now())), secret)
 
 
@@ -74,8 +75,8 @@ def rotate_secret(
     with uow:
         client = ApiClients(uow.session).get(api_client_id, expected_version=expected_version)
         # Whoever gets the secret gets all that the client may.
-        check_grants({ALL_PERMISSIONS: "all"} if client.subject_id else _grants(client.scopes), own)
-        secret = _new_secret()
+        check_grants({ALL_PERMISSIONS: "all"} if client.subject_id else grants_of_scopes(client.scopes), own)
+        secret = new_secret()
         client.rotate_secret(secret, uow.clock.now(), end_others=end_others)
         return NewSecret(client, secret)
 
@@ -100,7 +101,8 @@ def enable_api_client(
         return client
 
 
-def _new_secret() -> str:
+def new_secret() -> str:
+    """256 random bits that scanners recognise."""
     return SECRET_PREFIX + secrets.token_urlsafe(32)
 
 
@@ -108,9 +110,4 @@ def _check_scopes(scopes: Iterable[str], own: Grants) -> None:
     unknown = sorted(set(scopes) - Policy.load().machine_scopes)
     if unknown:
         raise UnknownScope.field("/scopes", f"{unknown[0]} is not a permission for machines.")
-    check_grants(_grants(scopes), own)
-
-
-def _grants(scopes: Iterable[str]) -> Grants:
-    known = Policy.load().permissions
-    return {scope: cast("Reach", known[scope].widest) for scope in scopes if scope in known}
+    check_grants(grants_of_scopes(scopes), own)

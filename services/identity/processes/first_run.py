@@ -1,12 +1,15 @@
-"""The first run of an installation: roles, a signing key, the company, an administrator, and their API client.
+"""The first run of an installation: roles, a signing key, the company.
 
-Every `migrate` ends with it: what is there stays, and built-in roles get what this version gives them.
+Every `migrate` ends with it: what is there stays, and built-in roles get what this version gives them. Outside
+production it also makes an administrator and their API client; in production a person does that by name
+(`first_administrator.py`).
 """
 
 from __future__ import annotations
 
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -30,9 +33,17 @@ from shared.kernel.ids import new_id
 from shared.service import Runtime
 from shared.web.tokens import SUITE_AUDIENCE
 
-__all__ = ["BoundClientInProduction", "FirstRun", "NoAdministrator", "first_run", "first_run_of"]
+__all__ = [
+    "FIRST_RUN_LOCK",
+    "BoundClientInProduction",
+    "FirstRun",
+    "NoAdministrator",
+    "first_run",
+    "first_run_of",
+]
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('first run', 0))")
+FIRST_RUN_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('first run', 0))")
+"""Until commit nobody else sets the installation up."""
 
 
 class BoundClientInProduction(Conflict):
@@ -59,36 +70,47 @@ class FirstRun:
 
 
 def first_run_of(runtime: Runtime) -> None:
-    """Run it with the client that the settings name. Raises what `first_run` raises."""
+    """What the environment needs, with the client that the settings name. Raises what `first_run` raises, and
+    BoundClientInProduction."""
     settings = cast("IdentitySettings", runtime.settings)
-    first_run(runtime, client_id=settings.admin_client_id, client_secret=settings.admin_client_secret)
+    if settings.environment != "production":
+        first_run(runtime, client_id=settings.admin_client_id, client_secret=settings.admin_client_secret)
+        return
+    if settings.admin_client_secret is not None:
+        raise BoundClientInProduction(
+            "Unset CRM_ADMIN_CLIENT_SECRET: the command first-administrator makes a client."
+        )
+    with _installation(runtime):
+        pass
 
 
 def first_run(
     runtime: Runtime, *, client_id: str = "local-admin", client_secret: str | None = None
 ) -> FirstRun:
-    """Make what is missing, in one transaction.
+    """Make what is missing, an administrator too, in one transaction; not for production.
 
     With a `client_secret`, the API client `client_id` acts as the administrator and is known by that secret
     from now on.
 
-    Raises BoundClientInProduction, NoAdministrator, KeyUnreadable (CRM_SECRET is not the key's).
+    Raises NoAdministrator, KeyUnreadable (CRM_SECRET is not the key's).
     """
-    if client_secret is not None and runtime.settings.environment == "production":
-        raise BoundClientInProduction(
-            "Unset CRM_ADMIN_CLIENT_SECRET; make API clients through the API instead."
-        )
-    uow = runtime.unit_of_work()
-    with caused_by(Cause(new_id(), "system:first-run", "first_run")), closing(uow.session), uow:
-        uow.session.execute(_LOCK)
-        refresh_built_in_roles(uow, Policy.load())
-        ensure_signing_key(runtime.settings.secret, uow)
-        organisations = Organisations(uow.session)
-        company = organisations.if_founded() or organisations.add(Organisation.found())
+    with _installation(runtime) as (uow, company):
         admin, is_new = _administrator(uow, company.company_zone)
         if client_secret is not None:
             _bind_client(uow, client_id, client_secret, admin)
         return FirstRun(admin.id, admin.email, is_new)
+
+
+@contextmanager
+def _installation(runtime: Runtime) -> Iterator[tuple[UnitOfWork, Organisation]]:
+    """A unit of work in which there are roles, a key and the company."""
+    uow = runtime.unit_of_work()
+    with caused_by(Cause(new_id(), "system:first-run", "first_run")), closing(uow.session), uow:
+        uow.session.execute(FIRST_RUN_LOCK)
+        refresh_built_in_roles(uow, Policy.load())
+        ensure_signing_key(runtime.settings.secret, uow)
+        organisations = Organisations(uow.session)
+        yield uow, organisations.if_founded() or organisations.add(Organisation.found())
 
 
 def _administrator(uow: UnitOfWork, time_zone: str) -> tuple[User, bool]:
@@ -97,7 +119,7 @@ def _administrator(uow: UnitOfWork, time_zone: str) -> tuple[User, bool]:
     if found is not None:
         return found, False
     if users.managers():
-        raise NoAdministrator("Restore a backup: the last administrator cannot be lost through the API.")
+        raise NoAdministrator("Make one with the command first-administrator.")
     values = {
         "email": "admin@localhost",
         "display_name": "Administrator",

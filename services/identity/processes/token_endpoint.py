@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import flask
 from authlib.integrations.flask_oauth2 import AuthorizationServer
@@ -26,12 +26,12 @@ from sqlalchemy import insert
 from services.identity.access_token import LIFETIME_SECONDS, Bearer, claims, sign
 from services.identity.api_clients.model import ApiClient
 from services.identity.api_clients.repository import ApiClients
-from services.identity.grants import narrow, reach_of
+from services.identity.grants import grants_of_scopes, narrow, reach_of
 from services.identity.processes.rights import staff_bearer
 from services.identity.signing_keys.use_cases import KeyRing
 from services.identity.users.model import User
 from services.identity.users.repository import Users
-from shared.access.principal import Reach
+from shared.access.principal import ALL_PERMISSIONS
 from shared.contracts.policy import Policy
 from shared.db.plumbing import AUDIT_ENTRIES
 from shared.web import unit_of_work
@@ -188,15 +188,15 @@ class _ClientCredentials(_Grant):
         if client.subject_id is not None:
             user = self._bound_user()
             return staff_bearer(unit_of_work().session, user, client.client_id, confirmed=True)
-        known = Policy.load().permissions
+        permissions = grants_of_scopes(client.scopes)
         return Bearer(
             subject=client.id,
             kind="machine",
             client_id=client.client_id,
             epoch=client.epoch,
-            permissions={
-                scope: cast("Reach", known[scope].widest) for scope in client.scopes if scope in known
-            },
+            permissions=permissions,
+            # Whoever made the operator's client had the service's own settings: more than a second factor proves.
+            confirmed=ALL_PERMISSIONS in permissions,
         )
 
 
