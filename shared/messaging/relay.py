@@ -8,8 +8,8 @@ that marks rows as published; should two lead for a moment, records may be sent 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -20,7 +20,7 @@ from shared.messaging.loop import Loop
 from shared.messaging.retry import relay_delay
 from shared.messaging.transport import OutgoingRecord, Publisher, RecordRefused, Withheld
 from shared.observability.metrics import metrics
-from shared.observability.traces import send_span
+from shared.observability.traces import send_spans
 
 __all__ = ["Relay"]
 
@@ -101,12 +101,10 @@ class Relay(Loop):
         return self._connection
 
     def _send(self, publisher: Publisher, rows: Sequence[Any]) -> list[Exception | None]:
-        with ExitStack() as spans:
-            for row in rows:
-                traceparent = row.headers.get("traceparent")
-                spans.enter_context(
-                    send_span(self._system, row.topic, str(row.event_id), row.partition_key, traceparent)
-                )
+        messages = (
+            (row.topic, str(row.event_id), row.partition_key, row.headers.get("traceparent")) for row in rows
+        )
+        with send_spans(self._system, messages):
             return publisher.publish(
                 [
                     OutgoingRecord(row.topic, row.partition_key, row.headers, bytes(row.payload))
@@ -117,13 +115,13 @@ class Relay(Loop):
     def _settle(
         self, connection: psycopg.Connection[Any], rows: Sequence[Any], outcomes: list[Exception | None]
     ) -> None:
-        sent = [row.seq for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
-        connection.execute(_MARK, (sent,))
+        sent = [row for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
+        connection.execute(_MARK, ([row.seq for row in sent],))
+        for event_type, count in Counter(row.headers["ce_type"] for row in sent).items():
+            metrics.facts_sent(event_type, count)
         for row, outcome in zip(rows, outcomes, strict=True):
             match outcome:
-                case None:
-                    metrics.fact_sent(row.headers["ce_type"])
-                case Withheld():
+                case None | Withheld():
                     continue
                 case RecordRefused():
                     connection.execute(_PARK, (str(outcome), row.seq))

@@ -121,9 +121,9 @@ class Metrics:
         """This process won or lost the right to send the service's facts."""
         self._relay_leader.set(int(leading))
 
-    def fact_sent(self, event_type: str) -> None:
-        """The broker has a fact of this type: the pulse of the business."""
-        self._facts_sent.add(1, {"type": event_type})
+    def facts_sent(self, event_type: str, count: int) -> None:
+        """The broker has so many more facts of this type: the pulse of the business."""
+        self._facts_sent.add(count, {"type": event_type})
 
     def inbox_measured(
         self, consumer: str, *, ready: int, oldest_age_seconds: float, dead: int, blocked_keys: int

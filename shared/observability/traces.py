@@ -6,7 +6,7 @@ joined; spans are recorded and exported only where an OTLP endpoint is configure
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from opentelemetry import trace
@@ -15,7 +15,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
-from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from shared.observability.resource import TelemetrySettings, resource_of
@@ -30,6 +30,7 @@ def _provider_without_recording() -> TracerProvider:
 
 _provider = _provider_without_recording()
 _tracer = _provider.get_tracer("crm")
+_is_recording = False
 
 
 def configure_tracing(settings: TelemetrySettings, role: str, exporter: SpanExporter | None = None) -> None:
@@ -40,7 +41,7 @@ def configure_tracing(settings: TelemetrySettings, role: str, exporter: SpanExpo
     without it nothing is recorded. `exporter` replaces the collector and gets each span as it ends.
     """
     if exporter is None and settings.otlp_endpoint is None:
-        _use(_provider_without_recording())
+        _use(_provider_without_recording(), is_recording=False)
         return
     # Not parent-based: a caller without an exporter marks its trace unsampled, which must not silence us.
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource_of(settings, role))
@@ -49,18 +50,18 @@ def configure_tracing(settings: TelemetrySettings, role: str, exporter: SpanExpo
     else:
         endpoint = f"{str(settings.otlp_endpoint).rstrip('/')}/v1/traces"
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=5)))
-    _use(provider)
+    _use(provider, is_recording=True)
 
 
 def shutdown_tracing() -> None:
     """Export what is queued (a few seconds at most), then record nothing: the last call of a process."""
-    _use(_provider_without_recording())
+    _use(_provider_without_recording(), is_recording=False)
 
 
-def _use(provider: TracerProvider) -> None:
-    global _provider, _tracer
+def _use(provider: TracerProvider, *, is_recording: bool) -> None:
+    global _provider, _tracer, _is_recording
     _provider.shutdown()
-    _provider, _tracer = provider, provider.get_tracer("crm")
+    _provider, _tracer, _is_recording = provider, provider.get_tracer("crm"), is_recording
 
 
 def tracer() -> Tracer:
@@ -104,18 +105,36 @@ def server_span(method: str, route: str, traceparent: str | None = None) -> Iter
 
 
 @contextmanager
-def send_span(system: str, topic: str, event_id: str, key: str, traceparent: str | None) -> Iterator[Span]:
-    """A PRODUCER span `send <topic>`, child of the span in which the fact was recorded.
+def send_spans(system: str, messages: Iterable[tuple[str, str, str, str | None]]) -> Iterator[None]:
+    """A PRODUCER span `send <topic>` for each message that the block sends, child of the span in which its fact was
+    recorded. What the block raises is noted on all of them.
 
-    `system` is the transport (`kafka`, `postgresql`). Attribute names: OpenTelemetry messaging conventions.
+    `messages`: topic, event id, key and traceparent of each. `system` is the transport (`kafka`, `postgresql`).
+    Attribute names: OpenTelemetry messaging conventions.
     """
-    with tracer().start_as_current_span(
-        f"send {topic}",
-        context=context_from(traceparent),
-        kind=SpanKind.PRODUCER,
-        attributes=_message_attributes("send", system, topic, event_id, key),
-    ) as span:
-        yield span
+    if not _is_recording:
+        # A thousand spans that nobody keeps would take as long as sending a third of the messages.
+        yield
+        return
+    spans = [
+        tracer().start_span(
+            f"send {topic}",
+            context=context_from(traceparent),
+            kind=SpanKind.PRODUCER,
+            attributes=_message_attributes("send", system, topic, event_id, key),
+        )
+        for topic, event_id, key, traceparent in messages
+    ]
+    try:
+        yield
+    except Exception as error:
+        for span in spans:
+            span.record_exception(error)
+            span.set_status(StatusCode.ERROR, str(error))
+        raise
+    finally:
+        for span in spans:
+            span.end()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from shared.observability.metrics import metrics, metrics_page
 from shared.observability.process import start_telemetry, stop_telemetry
-from shared.observability.traces import send_span
+from shared.observability.traces import send_spans
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def collector() -> Iterator[Collector]:
 
 def test_the_last_spans_and_metrics_reach_the_collector(collector: Collector) -> None:
     start_telemetry(_Settings(collector.endpoint + "/"), "bus")
-    with send_span("kafka", "crm.sales.order", "e1", "k1", None):
-        metrics.fact_sent("crm.sales.order.submitted.v1")
+    with send_spans("kafka", [("crm.sales.order", "e1", "k1", None)]):
+        metrics.facts_sent("crm.sales.order.submitted.v1", 1)
     stop_telemetry()
 
     (spans,) = ExportTraceServiceRequest.FromString(collector.bodies["/v1/traces"][0]).resource_spans
@@ -74,7 +74,7 @@ def test_the_last_spans_and_metrics_reach_the_collector(collector: Collector) ->
 
 def test_without_a_collector_nothing_is_pushed_and_the_page_is_there(collector: Collector) -> None:
     start_telemetry(_Settings(None), "bus")
-    metrics.fact_sent("crm.sales.order.submitted.v1")
+    metrics.facts_sent("crm.sales.order.submitted.v1", 1)
     page = metrics_page()
     stop_telemetry()
     assert collector.bodies == {}

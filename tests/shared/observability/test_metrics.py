@@ -103,7 +103,7 @@ def test_pushed_values_carry_who_measured_them_and_the_page_shows_them_too() -> 
     metrics.outbox_measured(9, 30.0)
     reader = InMemoryMetricReader()
     metrics.push_to(reader, Resource({"service.name": "sales"}))
-    metrics.fact_sent("crm.sales.order.submitted.v1")
+    metrics.facts_sent("crm.sales.order.submitted.v1", 1)
     pushed = reader.get_metrics_data().resource_metrics[0]
     assert pushed.resource.attributes["service.name"] == "sales"
     (metric,) = pushed.scope_metrics[0].metrics
@@ -113,7 +113,7 @@ def test_pushed_values_carry_who_measured_them_and_the_page_shows_them_too() -> 
     ]
     assert _samples(metrics)[("crm_facts_sent_total", (("type", "crm.sales.order.submitted.v1"),))] == 1
     metrics.shutdown()
-    metrics.fact_sent("crm.sales.order.submitted.v1")
+    metrics.facts_sent("crm.sales.order.submitted.v1", 1)
     assert pushed.scope_metrics[0].metrics[0].data.data_points[0].value == 1
 
 

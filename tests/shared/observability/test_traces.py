@@ -12,7 +12,7 @@ from shared.observability.traces import (
     current_trace_headers,
     current_traceparent,
     process_span,
-    send_span,
+    send_spans,
     server_span,
     shutdown_tracing,
     tracer,
@@ -50,11 +50,22 @@ def test_without_an_endpoint_trace_ids_exist_and_nothing_is_recorded() -> None:
 
 def test_without_an_endpoint_a_trace_is_still_passed_on() -> None:
     configure_tracing(_Settings(), "bus")
-    with send_span("kafka", "crm.sales.opportunity", "e1", "k1", TRACEPARENT):
+    with process_span("kafka", "crm.sales.opportunity", "e1", "k1", "crm.erp", TRACEPARENT):
         traceparent = current_traceparent()
     assert traceparent is not None
     assert traceparent.split("-")[1] == TRACE
     assert traceparent.split("-")[2] != SPAN
+
+
+def test_what_a_block_of_sends_raises_is_noted_on_the_span_of_each(exporter: InMemorySpanExporter) -> None:
+    messages = [("crm.sales.order", f"e{number}", "k1", TRACEPARENT) for number in range(2)]
+    with pytest.raises(ConnectionError), send_spans("kafka", messages):
+        raise ConnectionError("the broker is away")
+    spans = exporter.get_finished_spans()
+    assert [(span.attributes or {})["messaging.message.id"] for span in spans] == ["e0", "e1"]
+    for span in spans:
+        assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "the broker is away")
+        assert [event.name for event in span.events] == ["exception"]
 
 
 def test_outside_a_span_there_is_no_traceparent() -> None:
@@ -86,7 +97,7 @@ def test_a_fact_is_followed_from_the_request_over_the_send_to_its_effect(
 ) -> None:
     with server_span("POST", "/opportunities/<id>/win"):
         recorded_in = current_traceparent()
-    with send_span("kafka", "crm.sales.opportunity", "e1", "k1", recorded_in):
+    with send_spans("kafka", [("crm.sales.opportunity", "e1", "k1", recorded_in)]):
         pass
     with process_span("kafka", "crm.sales.opportunity", "e1", "k1", "crm.erp", recorded_in):
         pass
