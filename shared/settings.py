@@ -14,8 +14,18 @@ from typing import Any, Self
 
 from marshmallow import ValidationError, fields, validate
 
-__all__ = ["KafkaSettings", "Settings", "SettingsError", "from_file", "name_of", "variable"]
+__all__ = [
+    "SECRET_CHARACTERS",
+    "KafkaSettings",
+    "Settings",
+    "SettingsError",
+    "from_file",
+    "name_of",
+    "variable",
+]
 
+SECRET_CHARACTERS = 16
+"""The least that CRM_SECRET may have."""
 PREFIX = "CRM_"
 FILE = "_FILE"
 
@@ -138,7 +148,7 @@ class Settings(KafkaSettings):
         fields.String(), "Base URL that people's browsers use", default="http://127.0.0.1:8080"
     )
     secret: str = variable(
-        fields.String(validate=validate.Length(min=16)), "Signs cursors and links", secret=True
+        fields.String(validate=validate.Length(min=SECRET_CHARACTERS)), "Signs cursors and links", secret=True
     )
     proxies: int = variable(
         fields.Integer(validate=validate.Range(0, 8)),

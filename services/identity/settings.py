@@ -13,7 +13,7 @@ __all__ = ["IdentitySettings"]
 
 @dataclass(frozen=True)
 class IdentitySettings(Settings):
-    """`secret` also encrypts the private signing keys: keep it as long as the database."""
+    """`secret` also encrypts the private signing keys: keep it as long as the database, or see `keys change-secret`."""
 
     admin_client_id: str = variable(
         fields.String(validate=validate.Regexp(r"^[a-z][a-z0-9-]{2,63}\Z")),

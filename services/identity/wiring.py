@@ -7,6 +7,7 @@ from pathlib import Path
 from services.identity.app import create_app
 from services.identity.processes.first_run import first_run_of
 from services.identity.settings import IdentitySettings
+from services.identity.signing_keys.use_cases import RETIREMENT, retire_signing_key
 from shared.service import Service
 
 __all__ = ["SERVICE"]
@@ -16,5 +17,6 @@ SERVICE = Service(
     create_app=create_app,
     migrations=Path(__file__).parent / "migrations",
     settings=IdentitySettings,
+    timers={RETIREMENT: retire_signing_key},
     first_run=first_run_of,
 )

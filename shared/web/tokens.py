@@ -29,6 +29,7 @@ from shared.web.problems import Unauthorized
 
 __all__ = [
     "LEEWAY_SECONDS",
+    "STALE_SECONDS",
     "SUITE_AUDIENCE",
     "KeySet",
     "KeysUnavailable",
@@ -40,12 +41,13 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 LEEWAY_SECONDS = 60
+STALE_SECONDS = 24 * 3600
+"""How long keys that were read are good for while the issuer is away."""
 SUITE_AUDIENCE = "crm"
 """The audience of tokens that every service of the suite accepts."""
 
 _REFRESH_SECONDS = 300
 _UNKNOWN_KEY_SECONDS = 60
-_STALE_SECONDS = 24 * 3600
 _MAX_TOKEN_CHARACTERS = 8_192
 _REMEMBERED_TOKENS = 4_096
 _KINDS = ("staff", "portal", "machine")
@@ -104,7 +106,7 @@ class KeySet:
                     self._refresh(now)
             finally:
                 self._lock.release()
-        if now - self._read_at > _STALE_SECONDS:
+        if now - self._read_at > STALE_SECONDS:
             self._keys = {}
         return self._keys.get(kid)
 

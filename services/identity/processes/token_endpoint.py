@@ -123,9 +123,10 @@ class TokenEndpoint(AuthorizationServer):  # type: ignore[misc]
     def token_for(self, bearer: Bearer, audiences: list[str], **more: str) -> dict[str, Any]:
         """A fresh token and what is said about it."""
         uow = unit_of_work()
-        body = claims(bearer, self.issuer.url, audiences, uow.clock.now())
+        now = uow.clock.now()
+        body = claims(bearer, self.issuer.url, audiences, now)
         return {
-            "access_token": sign(body, self.issuer.keys.signing_key(uow.session)),
+            "access_token": sign(body, self.issuer.keys.signing_key(uow.session, now)),
             "token_type": "Bearer",
             "expires_in": LIFETIME_SECONDS,
             "scope": " ".join(sorted(bearer.permissions)),

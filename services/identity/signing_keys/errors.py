@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.kernel.errors import Conflict, Unavailable
 
-__all__ = ["KeyUnreadable", "NoSigningKey"]
+__all__ = ["KeyUnreadable", "NoSigningKey", "RotationUnderWay"]
 
 
 class NoSigningKey(Unavailable):
@@ -19,3 +19,10 @@ class KeyUnreadable(Conflict):
 
     problem = "signing-key-unreadable"
     title = "The signing key cannot be decrypted"
+
+
+class RotationUnderWay(Conflict):
+    """The next key is published and has not begun to sign."""
+
+    problem = "rotation-under-way"
+    title = "The next key waits for its time"

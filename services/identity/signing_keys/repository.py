@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
 
 from services.identity.signing_keys.model import SigningKey
@@ -15,7 +17,12 @@ class SigningKeys(Repository[SigningKey]):
 
     model = SigningKey
 
-    def newest(self) -> SigningKey | None:
-        """The key that signs, None before the first run."""
-        order = (SigningKey.created_at.desc(), SigningKey.id.desc())
-        return self.session.scalars(select(SigningKey).order_by(*order).limit(1)).first()
+    def signing(self, now: datetime) -> SigningKey | None:
+        """The key that signs at `now`, None before the first run. A clock that is behind does not leave it without."""
+        keys = self.published()
+        return next((key for key in keys if key.signs_from <= now), keys[-1] if keys else None)
+
+    def published(self, *, lock: bool = False) -> list[SigningKey]:
+        """Every key, the one that signs last first; with `lock` their rows are held until commit."""
+        query = select(SigningKey).order_by(SigningKey.signs_from.desc(), SigningKey.id.desc())
+        return list(self.session.scalars(query.with_for_update() if lock else query))
