@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
+import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-__all__ = ["Database", "libpq_url", "make_engine"]
+__all__ = ["PATIENCE", "Database", "connect", "libpq_url", "make_engine"]
 
+PATIENCE: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""What every connection asks of TCP (libpq's names; seconds, the last one milliseconds): a server that vanished without
+a word is given up after 25 s of silence, or when for 20 s it has not acknowledged what was sent. Linux waits hours."""
 STATEMENT_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 4_000
 
@@ -28,6 +39,13 @@ set_json_loads(orjson.loads)
 def libpq_url(url: str) -> str:
     """`url` as libpq and psycopg take it (without SQLAlchemy's driver name)."""
     return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def connect(url: str, *, application: str, **options: Any) -> psycopg.Connection[Any]:
+    """A connection of psycopg's own, for what carries facts; `options` are those of `psycopg.connect`. `application`
+    shows in pg_stat_activity. Raises psycopg.OperationalError."""
+    given: dict[str, Any] = {**PATIENCE, **options}
+    return psycopg.connect(libpq_url(url), application_name=application, **given)
 
 
 def make_engine(
@@ -51,7 +69,7 @@ def make_engine(
         max_overflow=2,
         pool_timeout=3,
         pool_recycle=1800,
-        connect_args={"options": options, "application_name": application, "connect_timeout": 5},
+        connect_args={"options": options, "application_name": application, **PATIENCE},
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
     )

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from shared.db.engine import Database, libpq_url
+from shared.db.engine import PATIENCE, Database, libpq_url
 
 __all__ = ["at_head", "migrate", "wait_for_head"]
 
@@ -49,7 +49,9 @@ def migrate(url: str, migrations: Path | None) -> None:
     `migrations` is the service's folder. Two runners at once wait for each other.
     """
     engine = create_engine(
-        libpq_url(url).replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
+        libpq_url(url).replace("postgresql://", "postgresql+psycopg://", 1),
+        poolclass=NullPool,
+        connect_args=dict(PATIENCE),
     )
     with engine.connect() as connection:
         connection.execute(text(_MIGRATION_LOCK))

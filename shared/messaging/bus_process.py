@@ -14,7 +14,7 @@ import psycopg
 
 from shared.contracts.catalog import Catalog
 from shared.crash_points import passing
-from shared.db.engine import libpq_url
+from shared.db.engine import connect
 from shared.db.migrations import at_head
 from shared.messaging.commands import OutsideCall, run_next
 from shared.messaging.gauges import GaugeLoop
@@ -50,7 +50,7 @@ def open_transport(settings: Settings) -> Transport:
         assert settings.kafka_bootstrap is not None
         return KafkaBus(settings.kafka_bootstrap, login=KafkaLogin.of(settings))
     assert settings.bus_database_url is not None
-    return PostgresBus(libpq_url(settings.bus_database_url))
+    return PostgresBus(settings.bus_database_url)
 
 
 class _TimerLoop(Loop):
@@ -99,9 +99,7 @@ class _Hints(Loop):
 
     def step(self) -> bool:
         if self._connection is None:
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, application_name="hints", connect_timeout=5
-            )
+            self._connection = connect(self._url, application="hints", autocommit=True)
             for channel in self._listeners:
                 self._connection.execute(f'LISTEN "{channel}"')
         for notice in self._connection.notifies(timeout=HINT_SECONDS, stop_after=1):
@@ -126,7 +124,7 @@ class BusProcess:
     def __init__(self, runtime: Runtime, transport: Transport | None = None) -> None:
         service, settings = runtime.service, runtime.settings
         self._runtime = runtime
-        url = libpq_url(settings.database_url)
+        url = settings.database_url
         system = SYSTEMS[settings.bus]
         transport = transport or open_transport(settings)
         relay = Relay(url, transport.publisher, system)

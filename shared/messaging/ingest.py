@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import psycopg
 
 from shared.crash_points import passing
+from shared.db.engine import connect
 from shared.kernel.clock import Clock
 from shared.messaging.inbox import Stored
 from shared.messaging.loop import Loop
@@ -61,7 +62,7 @@ class Ingest(Loop):
 
     def step(self) -> bool:
         if self._connection is None:
-            self._connection = psycopg.connect(self._url, application_name="ingest", connect_timeout=5)
+            self._connection = connect(self._url, application="ingest")
         if self._subscriber is None:
             self._subscriber = self._open_subscriber()
         records = self._subscriber.poll(timeout=POLL_SECONDS)

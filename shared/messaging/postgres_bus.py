@@ -13,6 +13,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from shared.crash_points import passing
+from shared.db.engine import connect
 from shared.messaging.transport import (
     BusUnavailable,
     OutgoingRecord,
@@ -91,13 +92,13 @@ DELETE FROM log WHERE position IN (
 
 def create_log(url: str) -> None:
     """Create the log in the database at `url` where it is not there yet."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url, application="bus set-up", autocommit=True) as connection:
         connection.execute(_SCHEMA)
 
 
 def _connect(url: str, name: str) -> psycopg.Connection:
     try:
-        return psycopg.connect(url, autocommit=True, application_name=name, connect_timeout=5)
+        return connect(url, application=name, autocommit=True)
     except psycopg.OperationalError as error:
         raise BusUnavailable(f"the bus database cannot be reached: {error}") from error
 

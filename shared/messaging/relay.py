@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 from shared.crash_points import passing
+from shared.db.engine import connect
 from shared.messaging.loop import Loop
 from shared.messaging.retry import relay_delay
 from shared.messaging.transport import OutgoingRecord, Publisher, RecordRefused, Withheld
@@ -91,12 +92,8 @@ class Relay(Loop):
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                row_factory=namedtuple_row,
-                application_name="relay",
-                connect_timeout=5,
+            self._connection = connect(
+                self._url, application="relay", autocommit=True, row_factory=namedtuple_row
             )
         return self._connection
 

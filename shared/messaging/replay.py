@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import psycopg
 from sqlalchemy import insert
 
-from shared.db.engine import libpq_url
+from shared.db.engine import connect
 from shared.db.plumbing import AUDIT_ENTRIES
 from shared.kernel.cause import current_cause
 from shared.kernel.clock import Clock
@@ -54,7 +53,7 @@ def replay(
     """Store what `topic` holds (from `since`, of `key`) and the consumer lacks. A dry run only counts."""
     read = missing = 0
     records = transport.read(topic, since=since, key=key)
-    with psycopg.connect(libpq_url(database_url), autocommit=True, application_name="replay") as connection:
+    with connect(database_url, application="replay", autocommit=True) as connection:
         while batch := list(itertools.islice(records, BATCH)):
             with connection.transaction(force_rollback=dry_run):
                 missing += store.store(connection, batch, clock.now()).new

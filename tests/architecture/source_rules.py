@@ -56,13 +56,27 @@ def too_long(root: Path) -> Iterator[str]:
 
 
 def engine_makers(root: Path) -> Iterator[str]:
-    """Modules of services and library that make an engine, other than `shared.db`."""
+    """Modules of services and library that open a database by themselves, other than `shared.db`."""
     for path in modules(root):
         name = path.relative_to(root)
-        if name.parts[0] in {"services", "shared"} and name.parts[:2] != ("shared", "db"):
-            names = {alias for node in ast.walk(ast.parse(path.read_text())) for alias in _named(node)}
-            if names & {"create_engine", "create_async_engine", "engine_from_config"}:
+        exempt = name.parts[:2] in {("shared", "db"), ("shared", "testing")}
+        if name.parts[0] in {"services", "shared"} and not exempt:
+            tree = ast.parse(path.read_text())
+            names = {alias for node in ast.walk(tree) for alias in _named(node)}
+            makes = names & {"create_engine", "create_async_engine", "engine_from_config"}
+            if makes or any(map(_opens, ast.walk(tree))):
                 yield str(name)
+
+
+def _opens(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(value=ast.Name(id="psycopg"), attr="connect"):
+            return True
+        case ast.Attribute(value=ast.Name(id="Connection" | "AsyncConnection"), attr="connect"):
+            return True
+        case ast.ImportFrom(module="psycopg", names=names):
+            return any(alias.name == "connect" for alias in names)
+    return False
 
 
 def _named(node: ast.AST) -> Iterator[str]:

@@ -82,6 +82,9 @@ def test_a_long_function_is_found(tmp_path: Path, lines: int, verdict: list[str]
         "from sqlalchemy import (\n    select,\n    create_engine,\n)\n",
         "import sqlalchemy as sa\nengine = sa.create_engine('x')\n",
         "from sqlalchemy.ext.asyncio import create_async_engine as make\n",
+        "import psycopg\nconnection = psycopg.connect('x')\n",
+        "from psycopg import connect\n",
+        "from psycopg import Connection\nconnection = Connection.connect('x')\n",
     ],
 )
 def test_an_engine_made_outside_the_database_library_is_found(tmp_path: Path, content: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from sqlalchemy import literal, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import OperationalError
 
-from shared.db.engine import Database, libpq_url
+from shared.db.engine import Database, connect, libpq_url
 
 
 @pytest.fixture
@@ -42,6 +45,27 @@ def test_a_connection_tells_its_name_and_keeps_utc(database: Database) -> None:
         assert session.scalar(text("SHOW application_name")) == "sales web"
         assert session.scalar(text("SHOW timezone")) == "UTC"
         assert session.scalar(text("SHOW lock_timeout")) == "4s"
+
+
+def asked_of_tcp(connection: psycopg.Connection) -> tuple[int, ...]:
+    """What the kernel was told: seconds to the first probe, between probes, probes; milliseconds without an answer."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as copy:
+        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+        return tuple(copy.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names)
+
+
+def test_a_server_that_vanishes_is_noticed_within_half_a_minute(
+    database: Database, empty_database: str
+) -> None:
+    with database.session() as session:
+        pooled = session.connection().connection.dbapi_connection
+        assert isinstance(pooled, psycopg.Connection)
+        assert asked_of_tcp(pooled) == (10, 5, 3, 20_000)
+    with connect(empty_database, application="relay", autocommit=True) as connection:
+        assert asked_of_tcp(connection) == (10, 5, 3, 20_000)
+        assert connection.autocommit
+        assert connection.execute("SHOW application_name").fetchone() == ("relay",)
+        assert connection.info.get_parameters()["connect_timeout"] == "5"
 
 
 def test_json_comes_back_as_it_went(database: Database) -> None:
