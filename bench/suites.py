@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import psycopg
 
 from bench import raw
 from bench.samples import deals
+from deploy.local.problems import LocalProblem, free_port
+from deploy.local.processes import wait_until_gone
 from deploy.local.suite import ROOT, LocalSuite, choose_services
 from shared.kernel.cause import Cause, caused_by
 from shared.kernel.ids import new_id
@@ -30,7 +33,9 @@ __all__ = [
     "as_service",
     "clear_home",
     "fresh_folder",
+    "more_processes",
     "raw_server",
+    "resting",
     "running_suite",
 ]
 
@@ -45,6 +50,7 @@ _START_SECONDS = 30.0
 _RAW_DATABASE = "bench_raw"
 # As many requests as the clients can send: what is measured is the work, not the limit on it.
 _UNLIMITED = {"CRM_RATE_LIMIT": "1000000/second", "CRM_PUBLIC_RATE_LIMIT": "1000000/second"}
+_QUIET = {**_UNLIMITED, "CRM_LOG_LEVEL": "warning"}
 
 
 @contextmanager
@@ -64,7 +70,7 @@ def running_suite(
     suite.stop()
     shutil.rmtree(home, ignore_errors=True)
     try:
-        with _environment({**_UNLIMITED, "CRM_WEB_WORKERS": str(workers), "CRM_LOG_LEVEL": "warning"}):
+        with _environment({**_QUIET, "CRM_WEB_WORKERS": str(workers)}):
             suite.start()
         yield suite
     finally:
@@ -89,6 +95,68 @@ def raw_server(suite: LocalSuite, rows: int) -> Iterator[int]:
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(_START_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process beside those of a suite; `port` is where it answers `/readyz`."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def more_processes(
+    suite: LocalSuite, service: str, role: str, count: int = 1, **settings: str
+) -> Iterator[list[Started]]:
+    """`count` more processes of `service` beside that of `suite`, as further replicas would be, ready to work.
+
+    Raises httpx.HTTPError when one does not get ready.
+    """
+    with ExitStack() as stack:
+        started = [stack.enter_context(_replica(suite, service, role, settings)) for _ in range(count)]
+        for process in started:
+            _wait_until_it_answers(f"http://127.0.0.1:{process.port}/readyz")
+        yield started
+
+
+@contextmanager
+def _replica(suite: LocalSuite, service: str, role: str, settings: Mapping[str, str]) -> Iterator[Started]:
+    http, health = free_port(), free_port()
+    ports = {"CRM_PORT": str(http), "CRM_HEALTH_PORT": str(health)}
+    with suite.log(service, f"{role}-{health}").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"services.{service}", role],
+            cwd=ROOT,
+            env={**suite.environment(service, role), **_QUIET, **ports, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield Started(process.pid, http if role == "web" else health)
+    finally:
+        process.terminate()
+        process.wait(_START_SECONDS)
+
+
+@contextmanager
+def resting(suite: LocalSuite, service: str, role: str = "bus") -> Iterator[None]:
+    """Keep a process of `suite` down while the block runs. It is asked to end, so that it leaves its group at the
+    broker at once. Raises LocalProblem when it does not end."""
+    mark = suite.held_mark(f"{service}-{role}")
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+    try:
+        process = suite.process(service, role).process()
+        if process is not None:
+            process.terminate()
+            if not wait_until_gone([process], _START_SECONDS):
+                raise LocalProblem(f"{service} {role} did not end within {_START_SECONDS:.0f} s.")
+        yield
+    finally:
+        mark.unlink()
+    suite.wait_ready(service, role)
 
 
 @contextmanager

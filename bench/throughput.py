@@ -27,7 +27,7 @@ from shared.kernel.ids import new_id
 from shared.kernel.money import Money
 from shared.service import Runtime
 
-__all__ = ["MEASURES", "measure"]
+__all__ = ["MEASURES", "fill", "listing", "measure", "new_deal_posts"]
 
 ROUNDS = 5
 SECONDS = 2.0
@@ -62,19 +62,30 @@ class Arena:
 
     def new_deals(self, path: str) -> Asked:
         """New deals, sent to `path`."""
-        return lambda client: self._posts(path, deal_bodies(self.owner_id, self.account_id, client))
+        return new_deal_posts(path, self.headers, self.owner_id, self.account_id)
 
     def new_leads(self, path: str) -> Asked:
         """New leads, sent to `path`."""
-        return lambda client: self._posts(path, lead_bodies(client))
+        return lambda client: _posts(path, self.headers, lead_bodies(client))
 
     def lists(self, path: str) -> Asked:
         """The same list of deals, again and again."""
-        request = Request("GET", f"{path}?{_FILTER}", headers=self.headers)
-        return lambda client: itertools.repeat(request)
+        return listing(path, self.headers)
 
-    def _posts(self, path: str, bodies: Iterator[bytes]) -> Iterator[Request]:
-        return (Request("POST", path, body, self.headers) for body in bodies)
+
+def listing(path: str, headers: Mapping[str, str]) -> Asked:
+    """The same list of deals of `path`, again and again."""
+    request = Request("GET", f"{path}?{_FILTER}", headers=headers)
+    return lambda _: itertools.repeat(request)
+
+
+def new_deal_posts(path: str, headers: Mapping[str, str], owner_id: str, account_id: str) -> Asked:
+    """New deals without end, sent to `path`."""
+    return lambda client: _posts(path, headers, deal_bodies(owner_id, account_id, client))
+
+
+def _posts(path: str, headers: Mapping[str, str], bodies: Iterator[bytes]) -> Iterator[Request]:
+    return (Request("POST", path, body, headers) for body in bodies)
 
 
 def measure(names: Sequence[str]) -> Iterator[Row]:
@@ -168,13 +179,13 @@ def _arena() -> Iterator[Arena]:
         for process in _HELD:
             stack.enter_context(suite.held_down(process))
         with as_service(suite, "sales") as sales:
-            _fill(sales)
+            fill(sales)
         raw_port = stack.enter_context(raw_server(suite, LISTED))
         headers = {"Authorization": f"Bearer {suite.token()}", "Content-Type": "application/json"}
         yield Arena(suite, raw_port, client, headers, account["owner_id"], account["id"])
 
 
-def _fill(sales: Runtime) -> None:
+def fill(sales: Runtime) -> None:
     """Store the deals that are listed. Nobody has to hear of them, so they are stored without facts."""
     session = sales.database.session()
     plan = Pipelines(session).active_plan()
