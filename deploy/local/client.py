@@ -34,20 +34,28 @@ class SuiteClient:
     """Speaks to every service in the name of the administrator, or of the user it was made for.
 
     Answers other than 2xx raise LocalProblem with the problem's own words. A service that is restarting (refused
-    connection, 503) is asked again for half a minute; unsafe requests carry an Idempotency-Key, so that a repeat is
-    safe.
+    connection, 503) is asked again for `patience` seconds; unsafe requests carry an Idempotency-Key, so that a repeat
+    is safe.
     """
 
-    def __init__(self, suite: LocalSuite, user_id: str | None = None) -> None:
+    def __init__(
+        self,
+        suite: LocalSuite,
+        user_id: str | None = None,
+        *,
+        http: httpx.Client | None = None,
+        patience: float = _PATIENCE,
+    ) -> None:
         self._suite = suite
         self._user_id = user_id
-        self._http = httpx.Client(timeout=30)
+        self._http = http or httpx.Client(timeout=30)
+        self._patience = patience
         self._token = ""
         self._expires = 0.0
 
     def as_user(self, user_id: str) -> Self:
         """A client in the name of a user."""
-        return type(self)(self._suite, user_id)
+        return type(self)(self._suite, user_id, http=self._http, patience=self._patience)
 
     def get(self, service: str, path: str, **query: Any) -> Answer:
         """Read."""
@@ -102,7 +110,7 @@ class SuiteClient:
         return self._read(method, url, self._send(method, url, headers=headers, **request))
 
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 answer = self._http.request(method, url, **request)

@@ -56,9 +56,9 @@ class Deal:
 class Cast:
     """Who takes part: the administrator, and the people and products of the seeded company."""
 
-    def __init__(self, suite: LocalSuite) -> None:
+    def __init__(self, suite: LocalSuite, admin: SuiteClient | None = None) -> None:
         self.suite = suite
-        self.admin = SuiteClient(suite)
+        self.admin = admin or SuiteClient(suite)
         self._clients: dict[str, SuiteClient] = {}
 
     def user(self, user_id: str) -> SuiteClient:

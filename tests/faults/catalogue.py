@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.faults import broker, crashes, database, delivery, processes
+from tests.faults import broker, crashes, database, delivery, processes, versions
 from tests.faults.registry import FAULTS, Fault
 
 __all__ = ["CATALOGUE", "chosen"]
 
-_MODULES = (crashes, broker, database, delivery, processes)
+_MODULES = (crashes, broker, database, delivery, processes, versions)
 
 CATALOGUE: tuple[Fault, ...] = tuple(sorted(FAULTS.values(), key=lambda fault: fault.number))
 """All faults by number."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -66,12 +66,12 @@ class ProxiedBroker(Broker):
 
 
 class Nursery:
-    """The process that forks the ledger's processes, from the code in `tree`."""
+    """The process that forks the ledger's processes, or those of the suite's `services`, from the code in `tree`."""
 
-    def __init__(self, tree: Path) -> None:
+    def __init__(self, tree: Path, services: Sequence[str] = ()) -> None:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
+            [sys.executable, "-m", "tests.faults.nursery", *services],
             cwd=tree,
             env={**os.environ, "PYTHONPATH": str(tree)},
             stdin=subprocess.PIPE,

@@ -1,7 +1,8 @@
-"""Where the ledger's processes come from: one process that has imported everything and forks.
+"""Where processes come from: one process that has imported everything and forks.
 
 Each is a process of its own with its own environment, started within milliseconds. It is asked for over standard input
-by a line of JSON; the answer is its id. When the asker is gone, all of them end.
+by a line of JSON; the answer is its id. When the asker is gone, all of them end. They are the ledger's, or those of the
+suite's services that the arguments name.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from shared.cli import main as run
 from tests.faults.ledger import SERVICES
 
 
-def _work(service: str, role: str) -> int:
+def _ledger(service: str, arguments: list[str]) -> int:
     try:
-        run(SERVICES[service], [role])
+        run(SERVICES[service], arguments)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
     return 0
 
 
 def main() -> None:
-    children.preload(())
+    services = sys.argv[1:]
+    work = children.run_command if services else _ledger
+    children.preload(services)
     # Nobody waits for the children here, and none may linger as a zombie.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     sys.stdout.write("ready\n")
@@ -35,7 +38,7 @@ def main() -> None:
         service, role = asked["service"], asked["role"]
         pid = children.fork(
             f"{service}-{role}",
-            lambda service=service, role=role: _work(service, role),
+            lambda service=service, role=role: work(service, [role]),
             environment=asked["environment"],
             log=Path(asked["log"]),
         )

@@ -93,6 +93,10 @@ class Proxy:
         if self._door is None:
             self.start()
 
+    def _choose(self) -> int:
+        """The port for the next connection."""
+        return self.target
+
     def _accept(self, door: socket.socket) -> None:
         while True:
             try:
@@ -101,7 +105,7 @@ class Proxy:
                 return
             server = _socket()
             try:
-                server.connect(("127.0.0.1", self.target))
+                server.connect(("127.0.0.1", self._choose()))
             except OSError:
                 client.close()
                 server.close()

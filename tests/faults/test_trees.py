@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.catalogue import CATALOGUE, chosen
 from tests.faults.mutants import MUTANTS, Mutant
+from tests.faults.rolling.next_version import next_version
 from tests.faults.trees import Patch, changed, newer, without_leader
 
 
@@ -20,8 +21,9 @@ def test_a_mutant_fits_the_code_and_still_compiles(mutant: Mutant, tmp_path: Pat
     assert mutant.transport in fault.transports
 
 
-def test_the_next_version_and_the_leaderless_one_fit_the_code(tmp_path: Path) -> None:
+def test_the_next_versions_and_the_leaderless_one_fit_the_code(tmp_path: Path) -> None:
     newer(tmp_path / "newer")
+    next_version(tmp_path / "next")
     without_leader(tmp_path / "leaderless")
 
 

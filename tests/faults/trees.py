@@ -23,12 +23,14 @@ class Patch:
     new: str
 
 
-def changed(target: Path, patches: Sequence[Patch]) -> Path:
-    """A copy of the code in `target` with the patches applied. Raises ValueError for one that does not apply."""
-    for name in _NEEDED:
+def changed(target: Path, patches: Sequence[Patch], also: Sequence[str] = ()) -> Path:
+    """A copy of the code in `target`, with the folders of `also`, and the patches applied. Raises ValueError for one
+    that does not apply."""
+    for name in (*_NEEDED, *also):
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+            # With what is compiled already: a file that is patched has another time, and is compiled anew.
+            shutil.copytree(source, target / name, dirs_exist_ok=True)
         elif source.exists():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target / name)

@@ -367,6 +367,10 @@ class World:
         self._verdict = check(self.evidence)
         return self._verdict
 
+    def conclude(self, verdict: Verdict, recovery: float) -> None:
+        """What a fault that ran something else than the ledger found out there."""
+        self._verdict, self.recovery = verdict, recovery
+
     def look(self) -> Verdict:
         """Check what is there now, whether or not something is on its way. Nothing where nothing can be read."""
         try:
