@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared.contracts.catalog import Catalog
 from shared.messaging import topics
-from shared.messaging.kafka import KafkaLogin
+from shared.messaging.kafka_login import KafkaLogin
 from shared.messaging.principals import grant
 from shared.messaging.transport import BusUnavailable
 from shared.settings import KafkaSettings

@@ -45,7 +45,8 @@ def open_transport(settings: Settings) -> Transport:
     """The broker that the settings name."""
     if settings.bus == "kafka":
         # Half a second and some megabytes that a process on the embedded bus need not spend.
-        from shared.messaging.kafka import KafkaBus, KafkaLogin
+        from shared.messaging.kafka import KafkaBus
+        from shared.messaging.kafka_login import KafkaLogin
 
         assert settings.kafka_bootstrap is not None
         return KafkaBus(settings.kafka_bootstrap, login=KafkaLogin.of(settings))

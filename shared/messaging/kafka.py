@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -35,6 +31,7 @@ from kafka.partitioner import murmur2
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from shared.crash_points import passing
+from shared.messaging.kafka_login import BOOTSTRAP_MS, NO_LOGIN, REQUEST_MS, KafkaLogin, connect
 from shared.messaging.transport import (
     BusUnavailable,
     OutgoingRecord,
@@ -45,9 +42,8 @@ from shared.messaging.transport import (
     Withheld,
     refuse_oversize,
 )
-from shared.settings import KafkaSettings
 
-__all__ = ["NO_LOGIN", "KafkaBus", "KafkaLogin", "connect"]
+__all__ = ["KafkaBus"]
 
 log = logging.getLogger(__name__)
 
@@ -55,17 +51,9 @@ BATCH = 1_000
 STALL_SECONDS = 60.0
 
 _DELIVERY_SECONDS = 8.0  # less than a process is given to stop
-_REQUEST_MS = 5_000
-_BOOTSTRAP_MS = 3_000
 _CLOSE_SECONDS = 3.0
 _CHECK_SECONDS = 5.0
-_CONNECTION = {
-    "bootstrap_timeout_ms": _BOOTSTRAP_MS,
-    "request_timeout_ms": _REQUEST_MS,
-    # The default backs off to 30 s, which would be the time to notice that a broker is back.
-    "reconnect_backoff_max_ms": 2_000,
-}
-_CLIENT = _CONNECTION | {
+_CLIENT = {
     # A topic that is made after its subscribers is found within this time (by default after five minutes).
     "metadata_max_age_ms": 30_000,
     "allow_auto_create_topics": False,
@@ -85,39 +73,6 @@ _REFUSALS = (
     InvalidTopicError,
     ValueError,
 )
-
-
-@dataclass(frozen=True)
-class KafkaLogin:
-    """How a cluster is spoken to, and by whom: as the settings of the same names say."""
-
-    security: str = "PLAINTEXT"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: Path | None = None
-
-    @classmethod
-    def of(cls, settings: KafkaSettings) -> KafkaLogin:
-        """The login that the settings describe."""
-        return cls(
-            settings.kafka_security, settings.kafka_username, settings.kafka_password, settings.kafka_ca_file
-        )
-
-    def options(self) -> dict[str, Any]:
-        """What a kafka-python client has to be told."""
-        options: dict[str, Any] = {"security_protocol": self.security}
-        if self.security != "PLAINTEXT":
-            options |= {"ssl_cafile": str(self.ca_file) if self.ca_file else None, "ssl_check_hostname": True}
-        if self.security == "SASL_SSL":
-            options |= {
-                "sasl_mechanism": "SCRAM-SHA-512",
-                "sasl_plain_username": self.username,
-                "sasl_plain_password": self.password,
-            }
-        return options
-
-
-NO_LOGIN = KafkaLogin()
 
 
 class KafkaBus:
@@ -152,7 +107,7 @@ class KafkaBus:
             consumer.subscribe(list(topics))
             # Join with the topics known. Found later, they make the member join once more, and kafka-python 3.0.12
             # never ends such a second join when a poll runs out of time in the middle of it.
-            consumer.bootstrap(timeout_ms=_BOOTSTRAP_MS, refresh=True)
+            consumer.bootstrap(timeout_ms=BOOTSTRAP_MS, refresh=True)
         except KafkaError as error:
             _close(consumer)
             raise BusUnavailable(f"Kafka did not tell its topics: {error}") from error
@@ -181,7 +136,7 @@ class KafkaBus:
             enable_idempotence=True,
             delivery_timeout_ms=int(_DELIVERY_SECONDS * 1000),
             # Too short a wait for a topic's metadata would, on a busy machine, fail each new producer once more.
-            max_block_ms=_REQUEST_MS,
+            max_block_ms=REQUEST_MS,
             batch_size=65_536,
         )
         if not producer.config["enable_idempotence"]:
@@ -191,41 +146,6 @@ class KafkaBus:
 
     def _consumer(self, **settings: Any) -> Any:
         return connect(KafkaConsumer, self._bootstrap, self._login, **_CONSUMER, **settings)
-
-
-def connect(client: Callable[..., Any], bootstrap: str, login: KafkaLogin = NO_LOGIN, **settings: Any) -> Any:
-    """A kafka-python client of the cluster at `bootstrap`, which is looked for for three seconds.
-
-    Raises BusUnavailable when no broker answers, or none takes the login.
-    """
-    try:
-        return client(bootstrap_servers=bootstrap, **_CONNECTION | login.options() | settings)
-    except (KafkaError, OSError) as error:
-        reason = _refusal(bootstrap, login) or str(error)
-        raise BusUnavailable(f"Kafka cannot be reached at {bootstrap}: {reason}") from error
-
-
-def _refusal(bootstrap: str, login: KafkaLogin) -> str | None:
-    """Why a broker that can be reached lets nobody in; None where that is not what is wrong.
-
-    kafka-python 3.0.12 loses the broker's own words: over TLS they come together with the end of the connection.
-    """
-    if login.security == "PLAINTEXT":
-        return None
-    host, _, port = bootstrap.split(",")[0].strip().rpartition(":")
-    try:
-        trust = ssl.create_default_context(cafile=login.ca_file)
-        with (
-            socket.create_connection((host, int(port)), timeout=_BOOTSTRAP_MS / 1000) as raw,
-            trust.wrap_socket(raw, server_hostname=host),
-        ):
-            pass
-    except ssl.SSLCertVerificationError as error:
-        return f"its certificate is not trusted: {error.verify_message}"
-    except (OSError, ValueError):
-        return None
-    who = f"the login of {login.username}" if login.security == "SASL_SSL" else "whoever does not log in"
-    return f"it answers, so it must have refused {who}"
 
 
 def _close(consumer: Any) -> None:
@@ -389,7 +309,7 @@ class _KafkaSubscriber:
 
     def _commit_stored(self) -> None:
         try:
-            self._consumer.commit(self._stored, timeout_ms=_REQUEST_MS)
+            self._consumer.commit(self._stored, timeout_ms=REQUEST_MS)
         except (CommitFailedError, RebalanceInProgressError) as error:
             log.info("offsets could not be committed, the group is being rebalanced: %s", error)
             return
@@ -412,7 +332,7 @@ class _KafkaSubscriber:
             for partition, end in self._ends().items():
                 start = self._committed.get(partition)
                 if start is None:
-                    start = self._consumer.position(partition, timeout_ms=_REQUEST_MS) or 0
+                    start = self._consumer.position(partition, timeout_ms=REQUEST_MS) or 0
                 waiting[partition.topic, partition.partition] = max(0, end - start)
         except KafkaError as error:
             raise BusUnavailable(f"Kafka did not tell the lag: {error}") from error
@@ -420,7 +340,7 @@ class _KafkaSubscriber:
 
     def _ends(self) -> dict[Any, int]:
         held = self._consumer.assignment()
-        ends: dict[Any, int] = self._consumer.end_offsets(held, timeout_ms=_REQUEST_MS) if held else {}
+        ends: dict[Any, int] = self._consumer.end_offsets(held, timeout_ms=REQUEST_MS) if held else {}
         return ends
 
     def _check_progress(self) -> None:
@@ -428,7 +348,7 @@ class _KafkaSubscriber:
         KafkaError when no broker answers: a new consumer looks for the brokers afresh, an old one never does."""
         positions = {
             f"{partition.topic}:{partition.partition}": (
-                self._consumer.position(partition, timeout_ms=_REQUEST_MS) or 0,
+                self._consumer.position(partition, timeout_ms=REQUEST_MS) or 0,
                 end,
             )
             for partition, end in self._ends().items()
@@ -506,7 +426,7 @@ def _read_to_the_end(
             moved_at = time.monotonic()
         elif time.monotonic() - moved_at > _DELIVERY_SECONDS:
             raise BusUnavailable(f"Kafka stopped answering while {topic} was read")
-        for partition in [each for each, end in ends.items() if consumer.position(each, _REQUEST_MS) >= end]:
+        for partition in [each for each, end in ends.items() if consumer.position(each, REQUEST_MS) >= end]:
             consumer.pause(partition)
             del ends[partition]
 
@@ -515,11 +435,11 @@ def _seek(consumer: Any, partitions: Sequence[Any], since_ms: int | None) -> dic
     """Go to the first record, or the first from `since_ms` on; the end offsets where there is one."""
     if not partitions:
         return {}
-    starts: dict[Any, int | None] = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS)
+    starts: dict[Any, int | None] = consumer.beginning_offsets(partitions, timeout_ms=REQUEST_MS)
     if since_ms is not None:
-        found = consumer.offsets_for_times(dict.fromkeys(partitions, since_ms), timeout_ms=_REQUEST_MS)
+        found = consumer.offsets_for_times(dict.fromkeys(partitions, since_ms), timeout_ms=REQUEST_MS)
         starts = {partition: at.offset if at is not None else None for partition, at in found.items()}
-    ends: dict[Any, int] = consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS)
+    ends: dict[Any, int] = consumer.end_offsets(partitions, timeout_ms=REQUEST_MS)
     for partition, start in starts.items():
         if start is None or start >= ends[partition]:
             del ends[partition]

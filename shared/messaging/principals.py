@@ -26,7 +26,7 @@ from kafka.admin import (
 from kafka.errors import KafkaError, NoError
 
 from shared.contracts.catalog import Catalog
-from shared.messaging.kafka import KafkaLogin
+from shared.messaging.kafka_login import KafkaLogin
 from shared.messaging.topics import connect_patiently
 from shared.messaging.transport import BusUnavailable
 

@@ -17,7 +17,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.contracts.catalog import Catalog
-from shared.messaging.kafka import NO_LOGIN, KafkaLogin, connect
+from shared.messaging.kafka_login import NO_LOGIN, KafkaLogin, connect
 from shared.messaging.retry import relay_delay
 from shared.messaging.transport import BusUnavailable
 from shared.settings import KafkaSettings, SettingsError

@@ -21,7 +21,8 @@ from deploy.local.kafka import Broker, Security, broker_libraries
 from deploy.local.problems import LocalProblem, free_port
 from shared.contracts.catalog import Catalog
 from shared.messaging import principals
-from shared.messaging.kafka import KafkaBus, KafkaLogin
+from shared.messaging.kafka import KafkaBus
+from shared.messaging.kafka_login import KafkaLogin
 from shared.messaging.principals import Right, grant, rights_of, username
 from shared.messaging.topics import TopicRefused, connect_patiently, create_topics
 from shared.messaging.transport import BusUnavailable, OutgoingRecord

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from shared.db.plumbing import INBOX
 from shared.kernel.ids import new_id
 from shared.messaging.envelope import to_headers
-from shared.messaging.kafka import connect
+from shared.messaging.kafka_login import connect
 from shared.messaging.transport import OutgoingRecord
 from tests.faults.registry import fault
 from tests.faults.world import World

@@ -12,7 +12,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
 from shared.contracts.catalog import Catalog
-from shared.messaging.kafka import connect
+from shared.messaging.kafka_login import connect
 from shared.messaging.topics import create_topics
 from tests.shared.ledger import TOPIC
 
