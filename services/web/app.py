@@ -8,7 +8,7 @@ from typing import cast
 from flask import Flask
 
 from services.web.settings import WebSettings
-from services.web.start.routes import LOOKOUT, STORY, blueprint
+from services.web.start.routes import LINK, LOOKOUT, STORY, blueprint
 from shared.observability.lookout import Lookout
 from shared.service import Runtime
 from shared.web import create_app as create_web_app
@@ -20,6 +20,7 @@ def create_app(runtime: Runtime) -> Flask:
     """The web application."""
     settings = cast(WebSettings, runtime.settings)
     app = create_web_app(runtime, [blueprint], open_prefixes=("/", "/live", "/assets"), has_bus=False)
+    app.extensions[LINK] = settings.link
     app.extensions[LOOKOUT] = Lookout(settings.addresses)
     app.extensions[STORY] = Path(settings.demo_file) if settings.demo_file else None
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from shared.observability.lookout import Address
 from shared.settings import Settings, variable
@@ -36,6 +36,11 @@ class WebSettings(Settings):
     fieldservice_bus_url: str = _url("the bus process of fieldservice", 8205)
     analytics_bus_url: str = _url("the bus process of analytics", 8206)
     erp_bus_url: str = _url("the bus process of erp", 8207)
+    api_links: str | None = variable(
+        fields.String(validate=validate.Regexp(r"(https?://|/).*\{service\}")),
+        "Where browsers find the APIs, such as /api/{service} behind a gateway; else where this process does",
+        default=None,
+    )
     demo_file: str | None = variable(
         fields.String(),
         "Where the local demo keeps its story; without one the page shows no demo",
@@ -44,6 +49,10 @@ class WebSettings(Settings):
     public_rate_limit: str = variable(
         fields.String(), "Requests an address may make at open doors", default="1200/minute"
     )
+
+    def link(self, address: Address) -> str:
+        """Where a browser finds the API of the service at `address`."""
+        return self.api_links.replace("{service}", address.service) if self.api_links else address.api
 
     @property
     def addresses(self) -> tuple[Address, ...]:

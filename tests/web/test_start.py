@@ -17,6 +17,7 @@ from services.web.start.routes import LOOKOUT
 from services.web.start.views import start_page
 from services.web.wiring import SERVICE
 from shared.observability.lookout import Address, Health, Lookout
+from shared.settings import SettingsError
 from shared.testing.services import RunningService
 
 RunService = Callable[..., RunningService]
@@ -119,6 +120,35 @@ def test_what_processes_say_is_what_is_seen() -> None:
         ),
         Health(ERP, "unready", "silent"),
     )
+
+
+@pytest.mark.parametrize(
+    ("links", "href"),
+    [
+        (None, "http://sales.test/docs"),
+        ("/api/{service}", "/api/sales/docs"),
+        ("https://crm.example/{service}", "https://crm.example/sales/docs"),
+    ],
+)
+def test_links_lead_where_a_browser_finds_the_apis(
+    running_service: RunService, links: str | None, href: str
+) -> None:
+    service = running_service(SERVICE, api_links=links)
+    service.app.extensions[LOOKOUT] = lookout({}, SALES)
+    page = service.client.get("/").text
+    assert re.findall(r'href="([^"]*/docs)"', page) == [href]
+    assert ("sales.test" in page) is (links is None)
+
+
+def test_links_that_name_no_service_are_refused() -> None:
+    environment = {
+        "CRM_DATABASE_URL": "x",
+        "CRM_BUS": "postgres",
+        "CRM_BUS_DATABASE_URL": "x",
+        "CRM_SECRET": "x" * 16,
+    }
+    with pytest.raises(SettingsError, match="CRM_API_LINKS"):
+        WebSettings.from_env("web", {**environment, "CRM_API_LINKS": "/api/"})
 
 
 def test_services_are_asked_once_for_many_browsers() -> None:

@@ -10,11 +10,13 @@ from services.web.start import views
 from services.web.start.queries import latest_demo
 from shared.web import PUBLIC, Blueprint
 
-__all__ = ["LOOKOUT", "STORY", "blueprint"]
+__all__ = ["LINK", "LOOKOUT", "STORY", "blueprint"]
 
+LINK = "crm.web.link"
 LOOKOUT = "crm.web.lookout"
 STORY = "crm.web.story"
-"""Where the application keeps what the page is made of: who looks at the services, and the demo's file."""
+"""Where the application keeps what the page is made of: where browsers find an API, who looks at the services, and
+the demo's file."""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -59,7 +61,7 @@ def get_asset(name: str) -> Response:
 
 def _page(template: str) -> Response:
     extensions = current_app.extensions
-    page = views.start_page(extensions[LOOKOUT].look(), latest_demo(extensions[STORY]))
+    page = views.start_page(extensions[LOOKOUT].look(), latest_demo(extensions[STORY]), extensions[LINK])
     return Response(
         render_template(template, page=page),
         content_type="text/html; charset=utf-8",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from shared.observability.lookout import Health
+from shared.observability.lookout import Address, Health
 
 __all__ = ["start_page"]
 
@@ -25,10 +26,14 @@ _LANE_WIDTH = 26
 _STATES = {"running": "Running now", "done": "Done", "failed": "Stopped"}
 
 
-def start_page(services: Sequence[Health], demo: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Everything the templates need."""
+def start_page(
+    services: Sequence[Health],
+    demo: Mapping[str, Any] | None,
+    link: Callable[[Address], str] = attrgetter("api"),
+) -> dict[str, Any]:
+    """Everything the templates need. `link`: where a browser finds the API of a service."""
     return {
-        "services": [_service(health) for health in services],
+        "services": [_service(health, link(health.address)) for health in services],
         "verdict": _verdict(services),
         "counts": {
             name: _sum(getattr(health, name) for health in services)
@@ -42,13 +47,13 @@ def start_page(services: Sequence[Health], demo: Mapping[str, Any] | None) -> di
     }
 
 
-def _service(health: Health) -> dict[str, Any]:
+def _service(health: Health, url: str) -> dict[str, Any]:
     name = health.address.service
     return {
         "name": name,
         "title": _title(name),
         "says": _ABOUT[name],
-        "url": health.address.api,
+        "url": url,
         "api": health.api,
         "bus": health.bus,
         "failing": ", ".join(health.failing),
