@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from deploy.local.kafka import broker_libraries
 from deploy.local.problems import LocalProblem
 from shared.testing.suites import free_offset
@@ -26,6 +28,7 @@ def _rolling_upgrade(world: World) -> None:
             raise NotHere(str(problem)) from problem
     suite = RollingSuite(world.folder / "suite", free_offset(), world.transport)
     result = upgrade(suite, world.folder, LONG if world.long else SHORT)
+    click.echo(result.says())
     for says in result.wrong:
         world.expect(False, says)
     world.conclude(result.verdict, result.recovery)

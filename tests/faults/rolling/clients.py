@@ -107,7 +107,7 @@ class Clients:
             (self._sell_to_stranger, True),
             (self._read, True),
             (self._read, False),
-            (self._create, True),
+            (self._create, False),
         )
         self._threads = [
             threading.Thread(target=self._work, args=(work, keep_alive), daemon=True)

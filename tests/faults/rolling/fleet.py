@@ -102,6 +102,8 @@ class Fleet:
         for member in self.members:
             self._send(member, signal.SIGTERM)
         wait_until_gone([member.process for member in self.members], _STOP_SECONDS)
+        for member in self.members:
+            self._send(member, signal.SIGKILL)
         for nursery in self._nurseries.values():
             nursery.stop()
         for balancer in self._balancers.values():

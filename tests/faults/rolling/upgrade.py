@@ -38,7 +38,8 @@ LONG = Plan(60.0, True, ())
 
 @dataclass
 class Upgrade:
-    """What came of it. `seconds` of load, `recovery` seconds from the last request to rest."""
+    """What came of it. `seconds` of load, `recovery` seconds from the last request to rest; `repeated` creations were
+    asked for twice under one key."""
 
     verdict: Verdict = field(default_factory=Verdict)
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -51,10 +52,12 @@ class Upgrade:
 
     def says(self) -> str:
         """The figures in one line."""
+        verdict = self.verdict
         told = ", ".join(f"{count} {one} to {other}" for (one, other), count in sorted(self.pairs.items()))
         return (
-            f"{self.seconds:.0f} s of load, {self.requests} requests, {self.verdict.acknowledged} deals won,"
-            f" {self.verdict.facts} facts, at rest after {self.recovery:.1f} s; wins told {told}"
+            f"{self.requests} requests in {self.seconds:.0f} s, {verdict.acknowledged} deals won,"
+            f" {verdict.facts} facts, {verdict.repeats} sent twice, at rest after {self.recovery:.1f} s;"
+            f" wins told by version: {told}"
         )
 
 
