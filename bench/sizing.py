@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 __all__ = ["Assumed", "Costs", "Need", "needs"]
 
-_HOUR, _DAY, _YEAR_DAYS = 3_600, 86_400, 365
+_HOUR, _YEAR_DAYS = 3_600, 365
 _GB, _TB = 1e9, 1e12
 
 
@@ -157,8 +157,13 @@ def _for_facts(a: Assumed, c: Costs) -> Iterator[Need]:
         f"({each}) ms / {a.use:.0%}",
         f"{databases / a.use:.1f}",
     )
-    daily = rate * a.busy_hours * _HOUR
-    yield Need("facts a day", f"{rate:,}/s × {a.busy_hours} h", f"{daily / 1e6:,.0f} million")
+    busy = a.busy_days / _YEAR_DAYS
+    daily = rate * a.busy_hours * _HOUR * busy
+    yield Need(
+        "facts a day, on average",
+        f"{rate:,}/s × {a.busy_hours} h × {a.busy_days}/{_YEAR_DAYS}",
+        f"{daily / 1e6:,.0f} million",
+    )
     yield Need(
         "disk of the brokers",
         f"× {a.broker_days} d × {c.record:,.0f} B × {a.copies} copies / {a.disk_use:.0%}",

@@ -47,6 +47,7 @@ RAW_PORT = 12190
 
 WEB_WORKERS, WEB_THREADS = 2, 8
 _START_SECONDS = 30.0
+_REPLICA_SECONDS = 120.0
 _RAW_DATABASE = "bench_raw"
 # As many requests as the clients can send: what is measured is the work, not the limit on it.
 _UNLIMITED = {"CRM_RATE_LIMIT": "1000000/second", "CRM_PUBLIC_RATE_LIMIT": "1000000/second"}
@@ -116,7 +117,7 @@ def more_processes(
     with ExitStack() as stack:
         started = [stack.enter_context(_replica(suite, service, role, settings)) for _ in range(count)]
         for process in started:
-            _wait_until_it_answers(f"http://127.0.0.1:{process.port}/readyz")
+            _wait_until_it_answers(f"http://127.0.0.1:{process.port}/readyz", _REPLICA_SECONDS)
         yield started
 
 
@@ -176,8 +177,8 @@ def acting() -> Iterator[Cause]:
         yield cause
 
 
-def _wait_until_it_answers(url: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+def _wait_until_it_answers(url: str, seconds: float = _START_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while True:
         try:
             httpx.get(url).raise_for_status()

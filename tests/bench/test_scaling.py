@@ -59,9 +59,9 @@ def test_facts_take_processors_and_disk() -> None:
     assert found["one analytics, which folds in one place"] == "20%"
     assert found["bus processes that handle facts"] == "4"  # 1,000/s × 2 × 1 ms / 0.6 = 3.3
     assert found["processors of databases, for facts"] == "2.3"  # (0.1 + 0.3 + 2 × 0.5) ms × 1,000/s / 0.6
-    assert found["facts a day"] == "29 million"
-    assert found["disk of the brokers"] == "2.6 TB"  # 28.8 M × 14 × 1,500 B × 3 / 0.7
-    assert found["inboxes, all services, each copy"] == "11.1 TB"  # 28.8 M × 2 × 90 × 1,500 B / 0.7
+    assert found["facts a day, on average"] == "20 million"  # 28.8 M × 250 / 365
+    assert found["disk of the brokers"] == "1.8 TB"  # 19.7 M × 14 × 1,500 B × 3 / 0.7
+    assert found["inboxes, all services, each copy"] == "7.6 TB"  # 19.7 M × 2 × 90 × 1,500 B / 0.7
 
 
 def test_the_archive_grows_to_a_billion() -> None:
