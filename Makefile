@@ -59,7 +59,7 @@ format: setup ## Format the code
 contracts: setup ## Write the documents that are generated from topics, schemas and examples
 	@$(RUN) -m shared.contracts build
 	@$(RUN) -m deploy.settings_reference
-	@$(RUN) -m deploy.k8s.topics
+	@$(RUN) -m deploy.k8s.generated
 
 images: setup ## Carry out every image's steps without a container engine, and start the result
 	@$(RUN) -m deploy.docker.install_check $(SERVICE)

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.k8s import fields, topics
+from deploy.k8s import fields, generated, topics
 from deploy.k8s.manifests import BuildFailed, Installation
 from deploy.k8s.rules import RULES
 
 
 def problems(root: Path = topics.HERE) -> Iterator[str]:
     """Everything that is wrong in the tree at `root`."""
-    yield from topics.drift(root)
+    yield from generated.drift(root)
     for overlay in topics.OVERLAYS:
         try:
             installation = Installation.build(root / "overlays" / overlay)

@@ -1,4 +1,4 @@
-"""Topics and users of Kafka as Strimzi is told of them: `python -m deploy.k8s.topics` makes them as declared."""
+"""Topics and users of Kafka, as declared and as Strimzi is told of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.contracts.catalog import Catalog, Topic
 from shared.messaging.principals import Right, rights_of, username
 from shared.messaging.topics import as_created
 
-__all__ = ["HERE", "documents", "drift"]
+__all__ = ["HERE", "OVERLAYS", "documents"]
 
 HERE = Path(__file__).parent
 CLUSTER = "crm"
@@ -23,7 +23,7 @@ _HEADER = "# Made from shared/contracts/topics by `make contracts`.\n"
 
 
 def documents(root: Path = HERE) -> Mapping[Path, str]:
-    """The text of every file that is made, by its path below `root`."""
+    """The text of the files with topics and users, by their path below `root`."""
     catalog = Catalog.load()
     services = sorted({topic.service for topic in catalog.topics.values()})
     topics = {
@@ -33,13 +33,6 @@ def documents(root: Path = HERE) -> Mapping[Path, str]:
         for overlay, environment in OVERLAYS.items()
     }
     return {root / "base" / "kafka-users.yaml": _text(_user(name, catalog) for name in services), **topics}
-
-
-def drift(root: Path = HERE) -> Iterator[str]:
-    """Files that are not what the declared topics say."""
-    for path, text in documents(root).items():
-        if not path.exists() or path.read_text() != text:
-            yield f"{path.relative_to(root)} has drifted: run `make contracts` and commit"
 
 
 def _topic(topic: Topic, environment: str) -> Mapping[str, Any]:
@@ -87,8 +80,3 @@ def _resource(kind: str, name: str, spec: Mapping[str, Any]) -> Mapping[str, Any
 
 def _text(resources: Iterator[Mapping[str, Any]]) -> str:
     return _HEADER + yaml.safe_dump_all(resources, sort_keys=False, width=120)
-
-
-if __name__ == "__main__":
-    for path, text in documents().items():
-        path.write_text(text)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from deploy.k8s import fields, network, rules, topics
+from deploy.k8s import alerts, fields, generated, network, rules, topics
 from deploy.k8s.check import problems
 from deploy.k8s.manifests import BuildFailed, Installation
 
@@ -58,23 +59,52 @@ def test_both_overlays_keep_every_rule(production: Installation, dev: Installati
     assert [*rule(production), *rule(dev)] == []
 
 
-def test_topics_and_users_are_what_was_declared() -> None:
-    assert list(topics.drift()) == []
+def test_topics_users_and_alerts_are_what_was_declared() -> None:
+    assert list(generated.drift()) == []
 
 
 def test_a_topic_that_was_changed_by_hand_is_noticed(tmp_path: Path) -> None:
-    for path, text in topics.documents(tmp_path).items():
+    for path, text in generated.documents(tmp_path).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert list(topics.drift(tmp_path)) == []
+    assert list(generated.drift(tmp_path)) == []
     changed = tmp_path / "overlays" / "production" / "topics.yaml"
     changed.write_text(changed.read_text().replace("partitions: 12", "partitions: 13", 1))
     (tmp_path / "base" / "kafka-users.yaml").unlink()
+    silenced = tmp_path / "base" / "alerts.yaml"
+    silenced.write_text(silenced.read_text().replace("for: 2m", "for: 2d", 1))
     advice = "has drifted: run `make contracts` and commit"
-    assert sorted(topics.drift(tmp_path)) == [
+    assert sorted(generated.drift(tmp_path)) == [
+        f"base/alerts.yaml {advice}",
         f"base/kafka-users.yaml {advice}",
         f"overlays/production/topics.yaml {advice}",
     ]
+
+
+def test_a_cluster_has_the_alerts_that_were_tested(production: Installation, dev: Installation) -> None:
+    tested = yaml.safe_load(alerts.RULES.read_text())
+    for installation in (production, dev):
+        assert spec(installation, "PrometheusRule", "alerts") == tested
+
+
+@pytest.mark.parametrize(
+    ("breaks", "problem"),
+    [
+        (lambda rule: rule.pop("expr"), "'expr' is a required property"),
+        (lambda rule: rule.update(after="2m"), "'after' was unexpected"),
+        (lambda rule: rule.update({"for": "2 minutes"}), "'2 minutes' does not match"),
+        (lambda rule: rule.update(record="crm:a:b"), "is valid under each of"),
+    ],
+)
+def test_an_alert_that_the_operator_would_refuse_is_found(
+    production: Installation, breaks: Callable[[Any], None], problem: str
+) -> None:
+    wrong = said(
+        production, fields.fit, lambda i: breaks(spec(i, "PrometheusRule", "alerts")["groups"][1]["rules"][0])
+    )
+    assert len(wrong) == 1
+    assert wrong[0].startswith("PrometheusRule alerts: spec.groups.1.rules.0")
+    assert problem in wrong[0]
 
 
 def test_an_overlay_that_cannot_be_built_is_named(tmp_path: Path) -> None:
