@@ -151,7 +151,9 @@ def _arithmetic(parts: Mapping[str, Part]) -> Iterator[str]:
     yield "| what | value |"
     yield "|---|---:|"
     for field in fields(assumed):
-        yield f"| {field.name.replace('_', ' ')} | {getattr(assumed, field.name):,g} |"
+        value = getattr(assumed, field.name)
+        shown = f"{value:,.0f}" if value >= 1 else f"{value:g}"
+        yield f"| {field.name.replace('_', ' ')} | {shown} |"
     yield ""
     yield "What follows, with the costs measured above:"
     yield ""
@@ -164,9 +166,8 @@ def _arithmetic(parts: Mapping[str, Part]) -> Iterator[str]:
 def _costs(parts: Mapping[str, Part]) -> Costs:
     asked = {row["kind"]: row for row in parts["scale_requests"]["rows"] if row["workers"] == 1}
     # One process of each kind, on as many partitions as production has.
-    flows = {
-        row["way"]: row for row in parts["scale_kafka"]["rows"] if row["consumers"] + row["producers"] <= 2
-    }
+    alone = [row for row in parts["scale_kafka"]["rows"] if row["producers"] == 1 and row["consumers"] <= 1]
+    flows = {row["way"]: row for row in alone}
     kept = parts["scale_archive"]["rows"][0]
     sent, handled, stored = flows["sent"], flows["ordered"], flows["archived"]
     return Costs(

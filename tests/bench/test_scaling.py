@@ -135,6 +135,7 @@ ROWS = {
         flow(consumers=2, seconds=1.25),
         flow(way="ordered"),
         flow(way="sent", consumers=0, stored=None),
+        flow(way="sent", producers=2, consumers=0, stored=None, seconds=1.0),
     ],
     "scale_postgres": [flow(bus="postgres", partitions=1, elsewhere=0.4)],
     "scale_requests": [asked("list", 150.0), asked("create", 100.0)],
@@ -188,4 +189,5 @@ def test_costs_are_those_of_one_process(files: Path) -> None:
     assert "| web processes, all services | × 6.3 ms of a processor, 60% in use | 5 |" in page
     # 0.4 of a processor at 2,500/s.
     assert "| processors of relays | 1,000/s × 0.16 ms / 60% | 0.3 |" in page
+    assert "| one relay, if all came from one service | of its 2,500/s | 40% |" in page
     assert "| disk of a billion, each copy | (1,750 + 250) B / 70% | 2.9 TB |" in page
