@@ -71,6 +71,11 @@ class Member:
         except httpx.TransportError:
             return False
 
+    def last_words(self) -> str:
+        """Its name, and the end of its log."""
+        lines = self.log.read_text(errors="replace").splitlines()[-3:] if self.log.exists() else []
+        return f"{self.log.stem} ({' | '.join(lines) or 'it said nothing'})"
+
     def handled(self) -> int:
         """How many facts it has handled, as its metrics say."""
         page = httpx.get(f"http://127.0.0.1:{self.health_port}/metrics", timeout=10).text
@@ -150,7 +155,7 @@ class Fleet:
                 self._balancers[member.service, member.role].add(member.door)
                 waiting.remove(member)
             if time.monotonic() > deadline:
-                raise AssertionError(f"not ready: {', '.join(str(each.log) for each in waiting)} say why")
+                raise AssertionError(f"not ready: {', '.join(each.last_words() for each in waiting)}")
             time.sleep(0.05)
 
     def leave(self, services: Iterable[str], tree: Path) -> None:
@@ -161,9 +166,10 @@ class Fleet:
         time.sleep(_DRAIN_SECONDS)
         for member in leaving:
             if not self._send(member, signal.SIGTERM):
-                self.ended_badly.append(f"{member.log} ended by itself")
+                self.ended_badly.append(f"{member.last_words()} ended by itself")
         if not wait_until_gone([member.process for member in leaving], _STOP_SECONDS):
-            self.ended_badly += [str(each.log) for each in leaving if is_running(each.process)]
+            left = [each.last_words() for each in leaving if is_running(each.process)]
+            self.ended_badly += [f"{words} did not end within {_STOP_SECONDS:.0f} s" for words in left]
         self.members = [each for each in self.members if each not in leaving]
 
     def find(self, services: Iterable[str], tree: Path, role: str | None = None) -> list[Member]:
