@@ -87,9 +87,9 @@ def measure(say: Callable[[str], None]) -> Archived:
         with database(suite, "analytics") as analytics, database(suite, "sales") as sales:
             wait_for(analytics, _CAUGHT_UP)
             folded = _fill(analytics)
-            say(f"archive folded: {folded:.0f}/s")
+            say(f"archive: folded {folded:.0f}/s")
             rebuilt = _rebuild(suite, analytics)
-            say(f"archive rebuilt: {rebuilt:.0f}/s")
+            say(f"archive: folded again {rebuilt:.0f}/s")
             backup, backed_up = _back_up(suite, analytics)
             for table in ("outbox", "inbox"):
                 _multiply(sales, table, FACTS // 5)

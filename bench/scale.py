@@ -194,11 +194,11 @@ def _best(
         database_name(way.watched): "PostgreSQL of the consumer",
         database_name(way.producer): "PostgreSQL of the producer",
     }
+    label = f"{way.name}, {partitions} partitions, {len(producers)} sending, {len(consumers)} consuming"
     rounds = []
     for number in range(ROUNDS):
         meter = Meter(kinds, postmaster, databases)
-        name = f"{way.name} {partitions} {len(producers)} {len(consumers)} {number}"
-        seconds, sent, stored = _send_round(suite, way, name, meter)
+        seconds, sent, stored = _send_round(suite, way, f"{label}, {number}", meter)
         usage = meter.usage
         flow = Flow(
             way.name,
@@ -215,7 +215,7 @@ def _best(
         )
         rounds.append(flow)
     best = min(rounds, key=lambda flow: flow.seconds)
-    say(f"{suite.bus} {name}: {best.facts / best.seconds:.0f}/s")
+    say(f"{suite.bus}: {label}: {best.facts / best.seconds:.0f}/s")
     return best
 
 
@@ -290,7 +290,7 @@ def requests(say: Say) -> Iterator[Asked]:
                 }
                 for kind, load in loads.items():
                     asked = _best_rate(suite, kind, workers, server.pid, load)
-                    say(f"requests {kind} {workers}: {asked.rate:.0f}/s")
+                    say(f"requests: {kind}, {workers} workers: {asked.rate:.0f}/s")
                     yield asked
 
 
