@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from deploy.docker.collector_rules import COLLECTOR_PORT, collector_is_wired
 from deploy.docker.compose import MOUNT, ROLES, Compose, Container
 from deploy.docker.secrets import READERS
 from deploy.settings_reference import COMPOSE, every_setting, services, settings_of
@@ -20,7 +21,7 @@ __all__ = ["RULES", "Rule"]
 
 Rule = Callable[[Compose], Iterator[str]]
 
-PORTS = {"postgres": 5432, "kafka": 9092, "otel-collector": 4318}
+PORTS = {"postgres": 5432, "kafka": 9092, "otel-collector": COLLECTOR_PORT}
 _HEALTH_PORT = 9000
 _API_PORT = 8000
 _UPSTREAM = re.compile(r"\{\$[A-Z]+_WEB:([a-z-]+):([0-9]+)\}")
@@ -236,4 +237,5 @@ RULES: tuple[Rule, ...] = (
     starts_in_order,
     volumes_are_closed,
     containers_are_confined,
+    collector_is_wired,
 )

@@ -173,6 +173,48 @@ def test_an_upstream_of_the_gateway_has_to_exist(tree: Path, scratch: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (
+            "      exporters: [prometheus]",
+            "      exporters: [prometheos]",
+            "uses exporters prometheos, which is not configured",
+        ),
+        ("      exporters: [prometheus]", "      exporters: []", "pipeline metrics has no exporters"),
+        (
+            "      exporters: [prometheus]",
+            "      exporters: [otlp/traces]",
+            "exporters prometheus is not used",
+        ),
+        (
+            "      exporters: [otlp/traces]",
+            "      exporters: [prometheus]",
+            "pipeline traces gives prometheus what it does",
+        ),
+        (
+            "[memory_limiter, batch]",
+            "[batch, memory_limiter]",
+            "does not refuse first what memory has no room for",
+        ),
+        ("    traces:\n", "    trails:\n", "pipeline trails carries no signal"),
+        ("processors:\n  memory", "processor:\n  memory", "the collector does not know processor"),
+        ("  batch:\n", "  batches:\n", "processors batches is of a kind that was never tried"),
+        ("0.0.0.0:4318", "0.0.0.0:4317", "listens at 0.0.0.0:4317, processes push to port 4318"),
+        ("traces:4317", "tempo:4317", "pushes to tempo, which does not exist"),
+        ("traces:4317", "kafka:4317", "pushes to kafka, and shares no network with it"),
+    ],
+)
+def test_a_break_in_the_collectors_configuration_is_found(
+    before: str, after: str, sentence: str, tree: Path, scratch: Path
+) -> None:
+    file = tree / "deploy/observability/otel-collector.yaml"
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after, 1))
+    assert sentence in "\n".join(_broken(tree, scratch))
+
+
+@pytest.mark.parametrize(
     ("file", "before", "after", "sentence"),
     [
         ("deploy/docker/Dockerfile", "FROM python:3.11.14-slim-trixie", "FROM python:latest", "DL3007"),
