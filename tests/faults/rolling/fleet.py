@@ -170,7 +170,7 @@ class Fleet:
         if not wait_until_gone([member.process for member in leaving], _STOP_SECONDS):
             left = [each.last_words() for each in leaving if is_running(each.process)]
             self.ended_badly += [f"{words} did not end within {_STOP_SECONDS:.0f} s" for words in left]
-        self.members = [each for each in self.members if each not in leaving]
+        self.members = [each for each in self.members if each not in leaving or is_running(each.process)]
 
     def find(self, services: Iterable[str], tree: Path, role: str | None = None) -> list[Member]:
         """The processes of `services` that run the code in `tree`."""
