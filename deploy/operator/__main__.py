@@ -318,7 +318,7 @@ def token(operator: _Operator) -> None:
 
 
 @main.command()
-@click.argument("method", type=click.Choice(["GET", "POST", "PATCH", "DELETE"], case_sensitive=False))
+@click.argument("method", type=click.Choice(["GET", "POST", "PUT", "PATCH", "DELETE"], case_sensitive=False))
 @click.argument("service")
 @click.argument("path")
 @click.argument("body", required=False)

@@ -195,6 +195,23 @@ def test_old_tls_is_refused(secured: Secured) -> None:
         old.wrap_socket(raw, server_hostname="127.0.0.1")
 
 
+def test_a_new_password_ends_the_old_one_and_cuts_nobody_off(secured: Secured) -> None:
+    """What a rotation does: who is logged in stays, who comes next needs the new one."""
+    old, new = secured.login("support"), replace(secured.login("support"), password="another-of-support")
+    record = _record("crm.support.case", "rotated")
+    running = KafkaBus(secured.broker.bootstrap, login=old).publisher()
+    catalog = Catalog.load()
+    try:
+        grant(secured.broker.bootstrap, secured.admin, {"support": str(new.password)}, catalog)
+        assert _eventually(lambda: _outcome(KafkaBus(secured.broker.bootstrap, login=new), record) == "")
+        assert "refused the login of crm-support" in _not_let_in(secured, old)
+        assert running.publish([record]) == [None]
+    finally:
+        running.close()
+        grant(secured.broker.bootstrap, secured.admin, {"support": PASSWORDS["support"]}, catalog)
+    assert _eventually(lambda: _outcome(secured.bus("support"), record) == "")
+
+
 def test_a_login_is_printed_without_its_password(secured: Secured) -> None:
     assert PASSWORDS["sales"] not in repr(secured.login("sales"))
 
