@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from queue import SimpleQueue
 from typing import Any
 
 import psycopg
@@ -199,10 +199,11 @@ class BusProcess:
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
-        ended = threading.Event()
+        # A signal may come while this thread holds an event's lock, which its handler would wait for for ever.
+        ended: SimpleQueue[int] = SimpleQueue()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.set())
+            signal.signal(number, lambda number, _: ended.put(number))
         self.start()
         log.info("the bus process works", extra={"loops": [loop.name for loop in self.loops]})
-        ended.wait()
+        ended.get()
         self.stop()
