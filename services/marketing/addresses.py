@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from anyascii import anyascii
 from email_validator import EmailNotValidError, validate_email
@@ -62,6 +63,7 @@ _LEGAL_FORM = re.compile(
 )
 
 
+@lru_cache(maxsize=128)
 def email_key(email: str | None) -> str | None:
     """The mailbox that `email` reaches, so that spellings of one mailbox are equal; None where it is no address.
 

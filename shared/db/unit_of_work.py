@@ -18,8 +18,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from shared.crash_points import passing
 from shared.db.base import AggregateRoot, Recorded, parts_of
-from shared.db.inserts import Insert
 from shared.db.plumbing import AUDIT_ENTRIES, IDEMPOTENCY_KEYS
+from shared.db.prepared import Insert
 from shared.kernel.cause import Cause, current_cause
 from shared.kernel.clock import Clock, SystemClock
 from shared.kernel.errors import Stale

@@ -27,8 +27,8 @@ from sqlalchemy import ColumnElement, Row, insert, literal_column, or_, select, 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
-from shared.db.inserts import Insert
 from shared.db.plumbing import AUDIT_ENTRIES, OUTSIDE_COMMANDS
+from shared.db.prepared import Insert
 from shared.kernel.cause import Cause, caused_by, current_cause
 from shared.kernel.clock import Clock
 from shared.kernel.errors import NotFound, Permanent, Retriable, Stale

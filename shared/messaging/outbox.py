@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from shared.contracts.catalog import Catalog
 from shared.db.base import AggregateRoot, Recorded
-from shared.db.inserts import Insert
 from shared.db.plumbing import AUDIT_ENTRIES, OUTBOX
+from shared.db.prepared import Insert
 from shared.kernel.cause import Cause, current_cause
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import new_id

@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import any_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import array
 
 from services.marketing.duplicates import LIVE_STATES
 from services.marketing.leads.model import BehaviourRow, DuplicateDismissal, Handover, Lead, Submission
 from services.marketing.scoring import Behaviour
 from shared.access.tables import PRINCIPALS, TEAMS
+from shared.db.prepared import LookUp
 from shared.db.repository import Repository
 
 __all__ = ["Leads"]
 
 MAX_CANDIDATES = 50
 
-_OF_MAILBOX = (
-    select(Lead)
+_OF_MAILBOX = LookUp(
+    select(Lead.id)
     .where(Lead.email_key == bindparam("email_key"))
-    .order_by(case((Lead.state.in_(LIVE_STATES), 0), else_=1), Lead.captured_at.desc(), Lead.id)
+    .order_by(case((Lead.state == any_(array(LIVE_STATES)), 0), else_=1), Lead.captured_at.desc(), Lead.id)
     .limit(1)
 )
 
@@ -46,7 +48,8 @@ class Leads(Repository[Lead]):
 
     def of_mailbox(self, email_key: str) -> Lead | None:
         """The lead of a mailbox: a live one if there is one, else the newest."""
-        return self.session.scalar(_OF_MAILBOX, {"email_key": email_key})
+        found = _OF_MAILBOX(self.session, email_key=email_key)
+        return self.get(found.id) if found is not None else None
 
     def submission(self, scope: str, key: str) -> Submission | None:
         """What came in under an id before."""

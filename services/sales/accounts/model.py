@@ -18,7 +18,7 @@ from services.sales.matching import fold_company
 from shared.db.base import AggregateRoot, money
 from shared.kernel.money import Money
 
-__all__ = ["FREE_MAIL_DOMAINS", "MAX_DEPTH", "Account", "domain_of"]
+__all__ = ["FREE_MAIL_DOMAINS", "MAX_DEPTH", "Account", "domain_of", "require_live"]
 
 MAX_DEPTH = 10
 """How many levels a hierarchy of accounts may have."""
@@ -37,6 +37,15 @@ def domain_of(website: str | None) -> str | None:
     host = urlsplit(website if "//" in website else f"//{website}").hostname or ""
     host = host.removeprefix("www.")
     return host if "." in host and host not in FREE_MAIL_DOMAINS else None
+
+
+def require_live(name: str, status: str, merged_into_id: uuid.UUID | None) -> None:
+    """Raise AccountNotLive unless new business may hang on the account of which this is told."""
+    if status != "live":
+        raise AccountNotLive(
+            f"The account {name} is {status}. Use the account it was merged into.",
+            merged_into_id=str(merged_into_id) if merged_into_id else None,
+        )
 
 
 class Account(AggregateRoot, Base):
@@ -92,11 +101,7 @@ class Account(AggregateRoot, Base):
 
     def require_live(self) -> None:
         """Raise AccountNotLive unless new business may hang on this account."""
-        if self.status != "live":
-            raise AccountNotLive(
-                f"The account {self.name} is {self.status}. Use the account it was merged into.",
-                merged_into_id=str(self.merged_into_id) if self.merged_into_id else None,
-            )
+        require_live(self.name, self.status, self.merged_into_id)
 
     def address(self, kind: str) -> dict[str, Any] | None:
         """The primary address of `kind` (billing, shipping, site), else any address of it, else the first."""

@@ -6,18 +6,16 @@ import uuid
 from collections.abc import Iterable
 
 from sqlalchemy import bindparam, literal, select
-from sqlalchemy.orm import load_only
 
-from services.sales.accounts.model import MAX_DEPTH, Account
+from services.sales.accounts.model import MAX_DEPTH, Account, require_live
+from shared.db.prepared import LookUp
 from shared.db.repository import Repository
 from shared.kernel.errors import NotFound
 
 __all__ = ["Accounts"]
 
-_STANDING = (
-    select(Account)
-    .where(Account.id == bindparam("id"))
-    .options(load_only(Account.name, Account.status, Account.merged_into_id))
+_STANDING = LookUp(
+    select(Account.name, Account.status, Account.merged_into_id).where(Account.id == bindparam("id"))
 )
 
 
@@ -26,13 +24,14 @@ class Accounts(Repository[Account]):
 
     model = Account
 
-    def get_live(self, account_id: uuid.UUID) -> Account:
-        """An account that new business may hang on, with its name alone. Raises NotFound, AccountNotLive."""
-        account: Account | None = self.session.scalar(_STANDING, {"id": account_id})
-        if account is None:
+    def live_name(self, account_id: uuid.UUID) -> str:
+        """The name of an account that new business may hang on. Raises NotFound, AccountNotLive."""
+        found = _STANDING(self.session, id=account_id)
+        if found is None:
             raise NotFound(f"There is no account with the id {account_id}.")
-        account.require_live()
-        return account
+        name: str = found.name
+        require_live(name, found.status, found.merged_into_id)
+        return name
 
     def with_external_id(self, external_id: str) -> Account | None:
         """The account that an import knows as `external_id`."""

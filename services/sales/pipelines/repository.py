@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from services.sales.pipelines.errors import NoActivePipeline
 from services.sales.pipelines.model import Pipeline
 from services.sales.sales_policy import PipelinePlan
+from shared.db.prepared import LookUp
 from shared.db.repository import Repository
 
 __all__ = ["Pipelines"]
@@ -16,6 +17,8 @@ __all__ = ["Pipelines"]
 _ACTIVE = (
     select(Pipeline.id).where(Pipeline.state == "active").order_by(Pipeline.created_at, Pipeline.id).limit(1)
 )
+
+_OLDEST_ACTIVE = LookUp(_ACTIVE)
 
 _published: dict[uuid.UUID, PipelinePlan] = {}
 """The plans of published versions, which never change again; people make a handful of them in years."""
@@ -31,11 +34,13 @@ class Pipelines(Repository[Pipeline]):
 
         Raises NoActivePipeline.
         """
-        query = _ACTIVE if name is None else _ACTIVE.where(Pipeline.name == name)
-        pipeline_id: uuid.UUID | None = self.session.scalar(query)
-        if pipeline_id is None:
+        if name is None:
+            found = _OLDEST_ACTIVE(self.session)
+        else:
+            found = self.session.execute(_ACTIVE.where(Pipeline.name == name)).first()
+        if found is None:
             raise NoActivePipeline("Publish a pipeline first.")
-        return self.plan(pipeline_id)
+        return self.plan(found.id)
 
     def plan(self, pipeline_id: uuid.UUID) -> PipelinePlan:
         """What deals in a version go by. Raises NotFound."""

@@ -95,7 +95,7 @@ def reopen_opportunity(
 def _live_account_name(uow: UnitOfWork, account_id: uuid.UUID | None) -> str | None:
     if account_id is None:
         return None
-    return Accounts(uow.session).get_live(account_id).name
+    return Accounts(uow.session).live_name(account_id)
 
 
 def _plan(uow: UnitOfWork, pipeline_id: uuid.UUID | None) -> PipelinePlan:
