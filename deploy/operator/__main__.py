@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from deploy.local.import_data import main as import_data
 from deploy.local.problems import LocalProblem
@@ -30,6 +30,8 @@ console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
     console.width = 200
 
+_CELL = 120
+"""Characters of a table's cell: an error's beginning, which names the value that is wrong."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 
@@ -387,8 +389,14 @@ def _show(rows: Iterable[Mapping[str, Any]], columns: tuple[str, ...], as_json: 
         return
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*("–" if row[name] is None else shorten(str(row[name]), 80) for name in columns))
+        table.add_row(*("–" if row[name] is None else _cut(str(row[name])) for name in columns))
     console.print(table)
+
+
+def _cut(value: str) -> Text:
+    """The beginning, in one line; what is in brackets is no mark-up."""
+    line = " ".join(value.split())
+    return Text(line if len(line) <= _CELL else f"{line[: _CELL - 1]}…")
 
 
 if __name__ == "__main__":
