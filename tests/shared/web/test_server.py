@@ -104,8 +104,13 @@ def test_a_process_serves_counts_and_ends_in_order(
         assert (problem["status"], problem["type"]) == (expected, "/problems/bad-request")
         assert len(problem["trace_id"]) == 32
         assert b"script" not in body
-    assert httpx.get(f"{api}/livez").status_code == 200
-    running.send_signal(signal.SIGTERM)
+    with httpx.Client(base_url=api) as client:
+        assert client.get("/livez").status_code == 200
+        running.send_signal(signal.SIGTERM)
+        # As long as this client would keep a connection without using it, less a second for a busy machine.
+        time.sleep(4)
+        last = client.get("/livez")
+    assert (last.status_code, last.headers["Connection"]) == (200, "close")
     assert running.wait(timeout=15) == 0
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert all(line["service"] == "notes" for line in lines)
