@@ -159,6 +159,11 @@ class Settings(KafkaSettings):
     web_threads: int = variable(
         fields.Integer(validate=validate.Range(1, 128)), "Threads per gunicorn worker", default=8
     )
+    web_linger_seconds: float = variable(
+        fields.Float(validate=validate.Range(0, 9)),
+        "How long a web process that stops keeps unused connections: longer than callers do",
+        default=6.0,
+    )
     rate_limit: str = variable(fields.String(), "Requests a client may make", default="600/second")
     public_rate_limit: str = variable(
         fields.String(), "Requests an address may make at open doors", default="60/minute"

@@ -134,6 +134,8 @@ class LocalSuite:
             "CRM_PUBLIC_URL": self.url("web"),
             "CRM_SECRET": self.secrets.signing_key(service),
             "CRM_ENVIRONMENT": "local",
+            # Nothing takes over from a process here, so nobody is spared an answer that does not come.
+            "CRM_WEB_LINGER_SECONDS": "1",
         }
         if self.bus == "kafka":
             broker = self.broker

@@ -9,6 +9,7 @@ from typing import Any
 import flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 
 from shared.messaging.health import HealthServer
 from shared.observability.process import start_telemetry, stop_telemetry
@@ -69,6 +70,9 @@ def serve(service: Service, settings: Settings) -> None:
         "control_socket_disable": True,
         "worker_exit": lambda _arbiter, _worker: stop_telemetry(),
     }
+    # A worker that stops closes connections that nobody uses. A caller who sends at that moment would get no answer, so
+    # it waits until they have given them up by themselves: Python's clients after five seconds, the gateway sooner.
+    gthread.STOP_KEEPALIVE_LINGER = settings.web_linger_seconds
     _Server(options, load).run()
 
 

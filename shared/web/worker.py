@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from gunicorn.workers import gthread
+from gunicorn.workers.gthread import ThreadWorker
 
 from shared.web.problems import problem_types
 
@@ -17,12 +17,7 @@ __all__ = ["Worker"]
 _log = logging.getLogger(__name__)
 
 
-# A worker that stops closes connections that nobody uses. A caller who sends at that moment would get no answer, so it
-# waits until they have given them up by themselves: Python's clients after five seconds, the gateway sooner.
-gthread.STOP_KEEPALIVE_LINGER = 6.0
-
-
-class Worker(gthread.ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):  # type: ignore[misc]
     """Threads that take requests. What is no HTTP, or too long, gets a problem document instead of a page."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:

@@ -119,7 +119,8 @@ def test_status_names_what_is_wrong_and_the_command_that_shows_more() -> None:
 def test_a_letter_is_listed_shown_and_exported(suite: LocalSuite, letter: str) -> None:
     listed = crm(suite, "dlq", "list").stdout
     assert letter in listed
-    assert "'name'" in listed
+    assert "cannot read" in listed
+    assert "[...]" not in listed
     shown = json.loads(crm(suite, "dlq", "show", "sales", letter).stdout)
     assert (shown["payload"], shown["topic"], shown["state"]) == ('{"name": 7}', TOPIC, "dead")
     (exported,) = map(json.loads, crm(suite, "dlq", "export", "sales").stdout.splitlines())

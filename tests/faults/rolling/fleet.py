@@ -195,6 +195,8 @@ class Fleet:
         environment = self.suite.environment(service, role) | {
             "CRM_PORT": str(port),
             "CRM_HEALTH_PORT": str(health_port),
+            # As long as a process of production does.
+            "CRM_WEB_LINGER_SECONDS": "6",
             # All callers come from one address here.
             "CRM_RATE_LIMIT": "100000/second",
             "CRM_PUBLIC_RATE_LIMIT": "100000/minute",
