@@ -42,8 +42,7 @@ class LookUp:
     def __call__(self, session: Session, **given: Any) -> Row[*tuple[Any, ...]] | None:
         """Ask in the transaction of `session`, what has changed in it included. Values come as the driver reads
         them."""
-        if session.new or session.dirty or session.deleted:
-            session.flush()
+        session.flush()
         return session.connection().exec_driver_sql(self._statement, {**self._constants, **given}).first()
 
 
