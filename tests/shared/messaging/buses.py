@@ -6,7 +6,9 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -145,4 +147,13 @@ def eventually(condition: Callable[[], Any], says: str) -> Any:
         if result:
             return result
         time.sleep(0.02)
-    raise AssertionError(says)
+    raise AssertionError(f"{says}; meanwhile:\n{_where_threads_stand()}")
+
+
+def _where_threads_stand() -> str:
+    """The name and stack of every thread, without which one cannot tell who waits for whom."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return "\n".join(
+        f"{names.get(ident)}\n{''.join(traceback.format_stack(frame)[-6:])}"
+        for ident, frame in sys._current_frames().items()
+    )
