@@ -16,7 +16,8 @@ from typing import Any
 import fastjsonschema
 import yaml
 
-from shared.contracts.dereference import Schema, dereferenced, is_personal
+from shared.contracts.dereference import Schema, dereferenced
+from shared.contracts.personal_data import blanked, is_personal
 
 __all__ = [
     "Catalog",
@@ -168,6 +169,11 @@ class Catalog:
         if event_type not in self._data_classes:
             self._data_classes[event_type] = "pii" if is_personal(self.schema(event_type)) else "none"
         return self._data_classes[event_type]
+
+    def blanked(self, event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data without what the type's schema marks as personal. Raises UnknownType."""
+        without: Mapping[str, Any] = blanked(data, self.schema(event_type))
+        return without
 
     def dataschema(self, event_type: str) -> str:
         """The `ce_dataschema` header: `urn:crm:schema:sales/opportunity.won.v1`."""

@@ -7,11 +7,11 @@ members as a type list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from posixpath import dirname, join, normpath
 from typing import Any
 
-__all__ = ["Schema", "dereferenced", "follow", "is_personal"]
+__all__ = ["Schema", "dereferenced", "follow"]
 
 Schema = dict[str, Any]
 
@@ -26,15 +26,6 @@ def dereferenced(path: str, load: Callable[[str], Schema]) -> Schema:
     """
     document = {key: value for key, value in load(path).items() if key not in ("$schema", "$defs")}
     return _resolve(document, path, load)
-
-
-def is_personal(schema: Mapping[str, Any]) -> bool:
-    """Whether a dereferenced schema marks any member with `x-pii`."""
-    if schema.get("x-pii") is True:
-        return True
-    parts = [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
-    parts += [schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), dict)]
-    return any(is_personal(part) for part in parts)
 
 
 def _resolve(schema: Schema, path: str, load: Callable[[str], Schema]) -> Schema:

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
+from shared.contracts.personal_data import is_erasure
 from shared.crash_points import passing
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import Cause, caused_by
@@ -84,6 +85,13 @@ _DEAD = text(
     "UPDATE inbox SET state = 'dead', attempts = attempts + 1, next_attempt_at = NULL, last_error = :error"
     " WHERE ord = :ord"
 )
+# What was kept of a person who is to be forgotten: rows of one key, through the index of personal facts. With
+# `done_at` none of them is worked on when it comes again.
+_FORGET = text("""
+UPDATE inbox SET payload = convert_to('{}', 'UTF8'), done_at = coalesce(done_at, :now)
+WHERE partition_key = :key AND headers ->> 'ce_dataclass' = 'pii' AND consumer = :consumer AND topic = :topic
+  AND ord < :ord AND state IN ('done', 'skipped')
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,10 @@ class Worker(Loop):
             else:
                 done.append((row, time.perf_counter() - started))
         uow.session.execute(_DONE, {"now": self._clock.now(), "ords": [row.ord for row, _ in done]})
+        for row, _ in done:
+            if is_erasure(row.event_type):
+                key = {"consumer": self._consumer, "topic": row.topic, "key": row.partition_key}
+                uow.session.execute(_FORGET, {**key, "ord": row.ord, "now": self._clock.now()})
         for failure in failures:
             self._give_back(uow, failure)
         for row, seconds in done:

@@ -161,10 +161,10 @@ def test_a_new_version_is_built_beside_the_old_one_and_takes_its_place(analytics
 
     customer = str(new_id())
     analytics.tell(account(customer, "Acme"))
-    projections = {**PROJECTIONS, "timeline": replace(first, version=2, rows=shouted)}
+    projections = {**PROJECTIONS, "timeline": replace(first, version=first.version + 1, rows=shouted)}
     analytics.catch_up(projections)
     (run,) = analytics.get("/v1/projections/timeline")["runs"]
-    assert (run["state"], run["projection_version"]) == ("live", 2)
+    assert (run["state"], run["projection_version"]) == ("live", first.version + 1)
     (entry,) = analytics.get(f"/v1/customers/{customer}/timeline")["items"]
     assert entry["summary"] == "ACCOUNT CREATED: ACME"
 

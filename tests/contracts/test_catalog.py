@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.catalog import Catalog, ContractViolation, UnknownType
+from shared.contracts.personal_data import is_erasure
 
 WON = "crm.sales.opportunity.won.v1"
 MINIMAL = {
@@ -121,3 +122,54 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
 
 def test_the_packaged_catalogue_is_loaded_once() -> None:
     assert Catalog.load() is Catalog.load()
+
+
+def test_which_facts_are_erasures() -> None:
+    assert is_erasure("crm.sales.contact.erased.v1")
+    assert is_erasure("crm.marketing.lead.erased.v2")
+    assert not is_erasure("crm.sales.contact.changed.v1")
+    assert not is_erasure("erased")
+
+
+def test_blanked_data_keep_their_shape_and_lose_what_is_marked() -> None:
+    address = {
+        "type": "object",
+        "properties": {"lines": {"type": "array", "items": {}, "x-pii": True}, "country": {"type": "string"}},
+    }
+    schema = {
+        "type": "object",
+        "properties": {
+            "thing_id": {"type": "string"},
+            "name": {"type": ["string", "null"], "x-pii": True},
+            "marks": {"type": "object", "x-pii": True},
+            "emails": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"address": {"type": "string", "x-pii": True}, "is_primary": {}},
+                },
+            },
+            "address": {"anyOf": [address, {"type": "null"}]},
+            "by_code": {"type": "object", "additionalProperties": {"type": "string", "x-pii": True}},
+        },
+    }
+    catalog = Catalog(lambda: iter([MINIMAL]), lambda path: schema)
+    data = {
+        "thing_id": "t1",
+        "name": "Ines",
+        "marks": {"scar": "left"},
+        "emails": [{"address": "ines@acme.example", "is_primary": True}],
+        "address": {"lines": ["Lindenstr. 9"], "country": "DE"},
+        "by_code": {"a": "Ines"},
+        "from_a_later_version": 7,
+    }
+    assert catalog.blanked("crm.sales.thing.made.v1", data) == {
+        "thing_id": "t1",
+        "name": None,
+        "marks": {},
+        "emails": [{"address": None, "is_primary": True}],
+        "address": {"lines": [], "country": "DE"},
+        "by_code": {"a": None},
+        "from_a_later_version": 7,
+    }
+    assert catalog.blanked("crm.sales.thing.made.v1", {"address": None}) == {"address": None}

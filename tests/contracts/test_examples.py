@@ -63,3 +63,13 @@ def test_what_the_erp_answers_for_a_line_adds_up_to_what_was_ordered(
         for line in data["lines"]:
             answered = sum(Decimal(line[part]) for part in ("accepted", "backordered", "rejected"))
             assert answered == Decimal(line["ordered"])
+
+
+def test_blanked_examples_name_nobody(
+    catalog: Catalog, event_type: str, examples: dict[str, dict[str, Any]]
+) -> None:
+    for data in examples.values():
+        blanked = catalog.blanked(event_type, data)
+        assert catalog.blanked(event_type, blanked) == blanked
+        if event_type.split(".")[2] in ("contact", "lead") and ".merged." not in event_type:
+            assert not any(part in json.dumps(blanked) for part in ("Ines", "Brandt", "+49", "ines.brandt"))

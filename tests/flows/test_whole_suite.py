@@ -28,7 +28,7 @@ from deploy.local.demo_flow import (
     send_offer,
 )
 from deploy.local.suite import LocalSuite
-from deploy.postgres.databases import BUS
+from deploy.postgres.databases import BUS, database_name
 from shared.kernel.ids import new_id
 from shared.messaging.envelope import to_headers
 from shared.messaging.postgres_bus import PostgresBus
@@ -183,6 +183,89 @@ def test_what_is_no_event_is_kept_and_everything_else_flows(
     assert [row["raw"] for row in archived] == ["\x00\\xff no event"]
     stored = list(cast.admin.items("analytics", "/v1/archive/events", correlation_id=str(correlation_id)))
     assert [row["type"] for row in stored] == ["crm.sales.order.teleported.v1"]
+
+
+CANARY = "Melusinde"
+CANARY_PHONE = "494219871234"
+PLUMBING = {"outbox", "idempotency_keys", "log"}
+"""Where facts that were sent and answers that were given wait, and go by themselves after 14 days and 24 hours."""
+
+
+def sightings(suite: LocalSuite) -> set[str]:
+    """The tables of all databases, such as `sales.contacts`, that hold the canary, as text or in bytes."""
+    marks = [CANARY.lower(), CANARY.encode().hex(), CANARY.lower().encode().hex(), CANARY_PHONE]
+    found = set()
+    for database in (*map(database_name, suite.services), BUS):
+        with psycopg.connect(suite.postgres.url(database)) as connection:
+            tables = connection.execute(
+                "SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                " WHERE c.relkind = 'r' AND n.nspname = 'public'"
+            ).fetchall()
+            for (table,) in tables:
+                query = f"SELECT 1 FROM {table} AS t WHERE lower(t::text) LIKE ANY(%s) LIMIT 1"
+                if connection.execute(query, ([f"%{mark}%" for mark in marks],)).fetchone():
+                    found.add(f"{database.removeprefix('crm_')}.{table}")
+    return found
+
+
+def test_an_erased_person_is_found_nowhere_but_in_what_goes_by_itself(
+    suite: LocalSuite, cast: Cast, tmp_path: Path
+) -> None:
+    chapter, admin = chapter_of(suite, tmp_path), cast.admin
+    person = {
+        "given_name": CANARY,
+        "family_name": "Muster",
+        "email": f"{CANARY.lower()}@muster-werke.example",
+        "phone": f"+{CANARY_PHONE}",
+        "title": "Head of production",
+        "company": "Muster Werke",
+        "country": "DE",
+        "employee_count": "180",
+        "product_group": "Arms",
+        "message": f"Ring {CANARY} at home",
+    }
+    browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0"}
+    door = f"/public/v1/forms/{cast.form_id}"
+    lead_id = admin.open_door("marketing", "POST", door, person, **browser)["lead_id"]
+    lead = chapter.until(
+        "The lead in sales",
+        lambda: next(admin.items("sales", "/v1/leads", ids=lead_id), None),
+        lambda found: found is not None,
+    )
+    assert lead is not None
+    choice = {name: {"create": {}} for name in ("account", "contact")}
+    offered = admin.read("sales", f"/v1/leads/{lead['id']}")
+    accepted = admin.change(
+        "sales", offered, "accept", **choice, opportunity=None, confirm_not_duplicate=True
+    )
+    regarding = [{"type": "contact", "id": accepted["contact_id"]}]
+    call = {"type": "call", "subject": f"Call with {CANARY}", "regarding": regarding}
+    admin.post("sales", "/v1/activities/log", call)
+    trouble = {"subject": f"{CANARY} waits", "description": "At home", "contact_id": accepted["contact_id"]}
+    admin.post("support", "/v1/cases", trouble)
+    kept = {
+        *("sales.contacts", "sales.leads", "sales.activities", "support.cases"),
+        *("marketing.leads", "marketing.submissions"),
+    }
+    chapter.until(
+        "The person everywhere",
+        lambda: sightings(suite),
+        lambda seen: kept <= seen and any(place.startswith("analytics.archive") for place in seen),
+    )
+    chapter.until(
+        "The conversion in marketing",
+        lambda: admin.get("marketing", f"/v1/leads/{lead['id']}")["state"],
+        lambda state: state == "converted",
+    )
+    admin.change("sales", admin.read("sales", f"/v1/contacts/{accepted['contact_id']}"), "erase")
+    chapter.until(
+        "What is left of the person",
+        lambda: {place for place in sightings(suite) if place.partition(".")[2] not in PLUMBING},
+        lambda left: left == set(),
+    )
+    events = list(admin.items("analytics", "/v1/archive/events", aggregate_id=accepted["contact_id"]))
+    assert [event["type"].split(".")[3] for event in events] == ["created", "erased"]
+    assert (events[0]["data"]["given_name"], events[0]["erased_at"] is not None) == (None, True)
 
 
 def test_while_the_database_is_away_writes_are_refused_and_afterwards_all_drains(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import time
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy import text
 
 from shared.testing.tokens import bearer
 from tests.marketing.conftest import ALL, ANN, BOB, PERSON, Marketing
+
+EXAMPLES = Path(__file__).parents[2] / "shared/contracts/examples/sales"
 
 
 def test_a_score_cools_by_itself_and_says_so_once(marketing: Marketing, clock: Any) -> None:
@@ -237,3 +244,106 @@ def test_reading_needs_its_permission(marketing: Marketing) -> None:
     for path, permission in (("/v1/forms", "form.read"), ("/v1/scoring-models", "scoring_model.read")):
         without = bearer(permissions={name: reach for name, reach in ALL.items() if name != permission})
         assert marketing.send("GET", path, headers=without).status_code == 403
+
+
+WHO = ("given_name", "family_name", "email", "phone", "phone_e164", "title", "interest", "time_zone")
+
+
+def erase(marketing: Marketing, lead: dict[str, Any]) -> Any:
+    return marketing.post(
+        f"/v1/leads/{lead['id']}/erase",
+        version=marketing.read(lead)["version"],
+        headers=bearer(permissions={"lead.erase": "all"}, mfa_at=int(time.time())),
+    )
+
+
+def contact_erased(marketing: Marketing, *lead_ids: str) -> None:
+    data = json.loads((EXAMPLES / "contact.erased.v1" / "typical.json").read_text())
+    marketing.service.deliver(
+        "crm.sales.contact.erased.v1", {**data, "lead_ids": list(lead_ids)}, subject=data["contact_id"]
+    )
+
+
+def submissions(marketing: Marketing) -> set[tuple[str, str | None, str | None]]:
+    query = text("SELECT raw::text, ip, user_agent FROM submissions")
+    with marketing.service.runtime.database.session() as session:
+        return {tuple(row) for row in session.execute(query)}
+
+
+def test_an_erased_lead_is_ruled_out_and_says_no_more_who_it_was(marketing: Marketing, clock: Any) -> None:
+    form = marketing.form()
+    body = {**PERSON, "interest": "Call me at home"}
+    assert marketing.client.post(f"/public/v1/forms/{form['id']}", json=body).status_code == 201
+    marketing.service.run_commands()
+    (lead,) = marketing.get("/v1/leads")["items"]
+    assert "Call me" in str(submissions(marketing))
+    erased = erase(marketing, lead)
+    assert [erased[name] for name in WHO] == [None] * len(WHO)
+    assert (erased["state"], erased["allowed"], erased["erased_at"]) == (
+        "disqualified",
+        [],
+        "2026-03-02T09:00:00Z",
+    )
+    assert erased["company_name"] == PERSON["company_name"]
+    assert not {PERSON["email"], PERSON["phone"], PERSON["title"], "Brandt"} & set(str(erased).split("'"))
+    assert submissions(marketing) == {("{}", None, None)}
+    assert marketing.said(lead)[-2:] == ["disqualified", "erased"]
+    clock.advance(timedelta(days=400))
+    marketing.service.fire_timers()
+    assert marketing.said(lead)[-1] == "erased"
+
+
+def test_who_was_erased_comes_again_as_somebody_new(marketing: Marketing) -> None:
+    lead = marketing.lead()
+    erase(marketing, lead)
+    assert marketing.lead()["id"] != lead["id"]
+
+
+def test_leads_merged_into_an_erased_one_go_with_it(marketing: Marketing) -> None:
+    first = marketing.lead()
+    double = marketing.lead(email="i.brandt@acme-robotics.example")
+    survivor = marketing.act(first, "merge", {"lead_id": double["id"]})
+    merged = double if survivor["id"] == first["id"] else first
+    wrong = marketing.send(
+        "POST",
+        f"/v1/leads/{merged['id']}/erase",
+        version=99,
+        headers=bearer(permissions={"lead.erase": "all"}, mfa_at=int(time.time())),
+    )
+    assert wrong.status_code == 412
+    erase(marketing, survivor)
+    assert {fact.subject for fact in marketing.facts("erased")} == {first["id"], double["id"]}
+    assert all(set(fact.data["person"].values()) == {None} for fact in marketing.facts("erased"))
+
+
+def test_an_erased_lead_is_nobodys_double(marketing: Marketing) -> None:
+    lead, other = marketing.lead(), marketing.lead(email="otto@kern.example", phone=None)
+    erase(marketing, lead)
+    refused = marketing.refused(other, "merge", {"lead_id": lead["id"]})
+    assert "erased" in refused["detail"]
+
+
+def test_the_lead_of_an_erased_contact_is_erased(marketing: Marketing) -> None:
+    lead, other = marketing.hot(), marketing.lead(email="otto@kern.example", phone=None)
+    marketing.accept(lead)
+    for _ in range(2):
+        contact_erased(marketing, lead["id"])
+    now = marketing.read(lead)
+    assert (now["state"], [now[name] for name in WHO]) == ("converted", [None] * len(WHO))
+    assert marketing.read(other)["email"] == "otto@kern.example"
+
+
+def test_an_erased_contact_of_a_lead_not_known_yet_is_tried_again(marketing: Marketing) -> None:
+    contact_erased(marketing, str(uuid.uuid4()))
+    query = text("SELECT last_error FROM inbox WHERE state = 'ready'")
+    with marketing.service.runtime.database.session() as session:
+        assert "LeadUnknown" in session.execute(query).scalar_one()
+
+
+def test_erasing_a_lead_needs_a_fresh_second_factor(marketing: Marketing) -> None:
+    lead = marketing.lead()
+    headers = bearer(permissions={"lead.erase": "all"})
+    path = f"/v1/leads/{lead['id']}/erase"
+    assert marketing.send("POST", path, version=lead["version"], headers=headers).status_code == 401
+    assert marketing.send("POST", path, version=lead["version"]).status_code == 403
+    assert marketing.facts("erased") == []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
 import pytest
 
+from shared.testing.tokens import bearer
 from tests.sales.conftest import BERLIN, Sales, euros, example
 
 LINKED = "crm.erp.customer.linked.v1"
@@ -128,3 +130,108 @@ def test_contacts_are_found_by_name_mail_and_phone(sales: Sales) -> None:
     contact(sales, given_name="Other", family_name=None, emails=[])
     for asked in ({"q": "ines br"}, {"email": "ines@acme.example"}, {"phone": "+49301234567"}):
         assert [found["id"] for found in sales.get("/v1/contacts", **asked)["items"]] == [made["id"]]
+
+
+# -- erasing -----------------------------------------------------------------------------------------------------
+
+
+def erase(sales: Sales, contact: Any) -> Any:
+    return sales.done(f"/v1/contacts/{contact['id']}/erase", version=contact["version"], headers=fresh(sales))
+
+
+def fresh(sales: Sales, *permissions: str) -> dict[str, str]:
+    """Headers of somebody who has just shown a second factor."""
+    held = dict.fromkeys(permissions or ["*"], "all")
+    return bearer(sales.me, held, mfa_at=int(time.time()))
+
+
+def test_an_erased_contact_says_no_more_who_it_was(sales: Sales) -> None:
+    account = sales.account()
+    made = contact(
+        sales,
+        account_id=account["id"],
+        title="Head of Production",
+        phones=[{"number": "+49301234567"}],
+        address={"lines": ["Lindenstr. 9"], "country": "DE"},
+        language="de",
+        time_zone="Europe/Berlin",
+        preferred_channel="email",
+        external_id="x-1",
+    )
+    erased = erase(sales, made)["contact"]
+    assert (erased["status"], erased["given_name"], erased["family_name"]) == (
+        "erased",
+        None,
+        "Erased contact",
+    )
+    assert [erased[name] for name in ("emails", "phones", "do_not_call")] == [[], [], True]
+    for name in ("title", "address", "language", "time_zone", "preferred_channel", "external_id"):
+        assert erased[name] is None
+    assert (erased["account_id"], erased["owner_id"]) == (account["id"], str(sales.me))
+    assert sales.get("/v1/contacts", q="ines")["items"] == []
+    (fact,) = sales.facts("contact.erased")
+    assert (fact.data["lead_ids"], fact.data["erased_at"]) == ([], "2026-03-02T09:00:00Z")
+    answer = sales.send(f"/v1/contacts/{made['id']}", {"title": "CEO"}, erased["version"], method="PATCH")
+    assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (409, "contact-not-live")
+
+
+def test_what_was_written_about_an_erased_contact_goes_and_what_was_planned_is_called_off(
+    sales: Sales,
+) -> None:
+    made, other = contact(sales), contact(sales, given_name="Otto", emails=[])
+    regarding = [{"type": "contact", "id": made["id"]}]
+    call = {"type": "call", "subject": "Inès is ill", "outcome": "Ring her at home", "regarding": regarding}
+    logged = sales.done("/v1/activities/log", call)
+    visit = {"type": "visit", "subject": "See Inès", "due_at": "2026-03-03T09:00:00Z", "regarding": regarding}
+    planned = sales.done("/v1/activities", visit)
+    both = [{"type": "contact", "id": person["id"]} for person in (made, other)]
+    meeting = {**visit, "type": "meeting", "regarding": [], "participants": both}
+    met = sales.done("/v1/activities", meeting)
+    foreign = sales.done("/v1/activities", {**visit, "regarding": [{"type": "contact", "id": other["id"]}]})
+    assert erase(sales, made)["erased_activities"] == 3
+
+    def shown(activity: Any) -> list[Any]:
+        now = sales.get(f"/v1/activities/{activity['id']}")
+        return [now[name] for name in ("status", "subject", "outcome")]
+
+    assert shown(logged) == ["completed", "Erased", None]
+    assert shown(planned) == ["cancelled", "Erased", None]
+    assert shown(met) == ["planned", "Erased", None]
+    assert shown(foreign) == ["planned", "See Inès", None]
+    assert {fact.subject for fact in sales.facts("activity.erased")} == {
+        a["id"] for a in (logged, planned, met)
+    }
+
+
+def test_quotes_sent_to_an_erased_contact_are_kept_and_named(sales: Sales) -> None:
+    made = contact(sales)
+    quote = sales.quote()
+    quote = sales.done(f"/v1/quotes/{quote['id']}/submit", version=quote["version"])
+    recipients = {"recipients": [{"email": "ines@acme.example", "contact_id": made["id"]}]}
+    sales.done(f"/v1/quotes/{quote['id']}/send", recipients, quote["version"])
+    assert erase(sales, made)["kept_quotes"] == [quote["number"]]
+    assert sales.get(f"/v1/quotes/{quote['id']}")["recipients"][0]["email"] == "ines@acme.example"
+
+
+def test_erasing_again_tells_it_again(sales: Sales) -> None:
+    erased = erase(sales, contact(sales))["contact"]
+    again = erase(sales, erased)["contact"]
+    assert again["version"] > erased["version"]
+    assert [fact.version for fact in sales.facts("contact.erased")] == [2, 3]
+
+
+def test_erasing_needs_its_permission_a_fresh_second_factor_and_the_version(sales: Sales) -> None:
+    made = contact(sales)
+    path = f"/v1/contacts/{made['id']}/erase"
+    assert sales.send(path, version=1, headers=fresh(sales, "contact.edit")).status_code == 403
+    refused = sales.send(path, version=1)
+    assert (
+        refused.status_code,
+        "insufficient_user_authentication" in refused.headers["WWW-Authenticate"],
+    ) == (
+        401,
+        True,
+    )
+    assert sales.send(path, headers=fresh(sales)).status_code == 428
+    assert sales.send(path, version=2, headers=fresh(sales)).status_code == 412
+    assert sales.get(f"/v1/contacts/{made['id']}")["status"] == "live"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -249,3 +250,21 @@ def test_a_late_reminder_of_an_earlier_handover_says_nothing(sales: Sales) -> No
     offer(sales, handover_no=2, accept_by="2026-03-05T13:00:00Z", qualified_at="2026-03-02T14:00:00Z")
     sales.service.fire_timers()
     assert codes(sales.get(PATH)) == []
+
+
+def test_a_lead_that_marketing_erased_says_no_more_who_it_was(sales: Sales) -> None:
+    offer(sales)
+    for _ in range(2):
+        take_back(sales, "erased")
+    with sales.service.runtime.database.session() as session:
+        person, interest = session.execute(text("SELECT person, interest FROM leads")).one()
+    assert (set(person.values()), interest) == ({None}, None)
+
+
+def test_erasing_the_contact_names_the_lead_it_came_from(sales: Sales) -> None:
+    offer(sales)
+    accepted = sales.done(f"{PATH}/accept", CREATE, 1)
+    person = sales.get(f"/v1/contacts/{accepted['contact_id']}")
+    headers = bearer(sales.me, {"*": "all"}, mfa_at=int(time.time()))
+    sales.done(f"/v1/contacts/{person['id']}/erase", version=person["version"], headers=headers)
+    assert sales.facts("contact.erased")[0].data["lead_ids"] == [LEAD]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from services.support.case_number import case_number, luhn_digit
 from services.support.cases.model import priority_of
 from shared.kernel.clock import FixedClock
 from shared.testing.tokens import bearer
+from tests.support.conftest import EXAMPLES
 
 SHIPMENT = [
     {
@@ -175,3 +177,31 @@ def test_any_single_wrong_digit_is_found(number, place, change):
     digits = list(str(number))
     digits[place] = str((int(digits[place]) + change) % 10)
     assert luhn_digit(int("".join(digits))) != luhn_digit(number)
+
+
+def test_the_cases_of_an_erased_contact_keep_times_and_lose_words(support, staff):
+    person, other = str(uuid.uuid4()), str(uuid.uuid4())
+    words = {"subject": "Frau Brandt waits", "description": "Call +49 30 1234567"}
+    case = opened(support, staff, contact_id=person, **words)
+    case = act(support, staff, case, "resolve", outcome="fixed", answer="Dear Frau Brandt")
+    foreign = opened(support, staff, contact_id=other, **words)
+    erased = json.loads((EXAMPLES / "contact.erased.v1" / "typical.json").read_text()) | {
+        "contact_id": person
+    }
+    for version in (2, 3):
+        support.deliver("crm.sales.contact.erased.v1", erased, subject=person, version=version)
+
+    def shown(which):
+        return support.client.get(f"/v1/cases/{which.json['id']}", headers=staff).json
+
+    now = shown(case)
+    assert [now[name] for name in ("subject", "description", "answer", "outcome")] == [
+        "Erased",
+        None,
+        None,
+        "fixed",
+    ]
+    assert now["resolved_at"] == case.json["resolved_at"]
+    assert {entry["note"] for entry in now["log"]} == {None}
+    assert shown(foreign)["subject"] == words["subject"]
+    assert {fact.subject for fact in support.facts("crm.support.case.erased.v1")} == {case.json["id"]}

@@ -17,7 +17,7 @@ __all__ = ["archived_events", "head", "latencies", "position_of", "waiting_since
 
 _EVENTS = """
 SELECT position, event_id, source, type, aggregate_type, aggregate_id, aggregate_version, occurred_at,
-       effective_at, recorded_at, correlation_id, causation_id, actor_id, state, reason, payload
+       effective_at, recorded_at, correlation_id, causation_id, actor_id, state, reason, erased_at, payload
 FROM archive WHERE position > :after {conditions} ORDER BY position LIMIT :limit
 """
 _FILTERS = ("correlation_id", "aggregate_id", "type", "state")

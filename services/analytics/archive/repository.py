@@ -14,8 +14,10 @@ from psycopg import sql
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from services.analytics.archive.erasure import without_personal_data
 from services.analytics.archive.months import Month, month_of
 from services.analytics.projection import ArchivedFact
+from shared.contracts.personal_data import is_erasure
 from shared.messaging.envelope import Fact, Undecodable, fact_from_record
 from shared.messaging.inbox import Stored
 from shared.messaging.transport import ReceivedRecord
@@ -67,6 +69,12 @@ RETURNING topic
 _MISSING_MONTHS = "SELECT m FROM unnest(%s::text[]) AS m WHERE to_regclass('archive_' || m) IS NULL"
 _CREATE_MONTH = sql.SQL("CREATE TABLE {} PARTITION OF archive FOR VALUES FROM ({}) TO ({})")
 
+_OF_AGGREGATES = """
+SELECT event_id, source, type, dataclass, payload FROM archive
+WHERE aggregate_id = ANY(%s) AND state = 'stored' AND erased_at IS NULL FOR UPDATE
+"""
+_BLANK = "UPDATE archive SET payload = %s, erased_at = %s WHERE event_id = %s AND source = %s"
+
 _FACT = """
 SELECT position, event_id::text, source, type, aggregate_id, aggregate_version, occurred_at, effective_at,
        correlation_id::text, actor_id, {payload}
@@ -111,13 +119,32 @@ class Archive:
     def append(
         self, connection: psycopg.Connection[Any], arrivals: Sequence[Arrival], now: datetime
     ) -> Stored:
-        """Append a batch inside the caller's transaction; what is there already is left alone."""
+        """Append a batch inside the caller's transaction; what is there already is left alone, but for what a fact in
+        the batch says is to be forgotten."""
         rows = [_row(arrival) for arrival in arrivals]
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (APPEND_LOCK,))
         _make_room(connection, {month for row in rows if (month := month_of(row[0]))})
         columns = {name: [row[i] for row in rows] for i, name in enumerate(_COLUMNS)}
         new = connection.execute(_STORE, {"now": now, **columns}).fetchall()
+        facts = [arrival.fact for arrival in arrivals if arrival.fact is not None]
+        forgotten = {fact.subject for fact in facts if is_erasure(fact.type)}
+        if forgotten:
+            _forget(connection, forgotten, now)
         return Stored.count([arrival.record for arrival in arrivals], (topic for (topic,) in new))
+
+
+def _forget(connection: psycopg.Connection[Any], aggregate_ids: set[str], now: datetime) -> None:
+    """Blank what is personal in all facts of these aggregates."""
+    rows = connection.execute(_OF_AGGREGATES, (sorted(aggregate_ids),)).fetchall()
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            _BLANK,
+            [
+                (without_personal_data(fact_type, data_class, bytes(payload)), now, event_id, source)
+                for event_id, source, fact_type, data_class, payload in rows
+                if not is_erasure(fact_type)
+            ],
+        )
 
 
 def _make_room(connection: psycopg.Connection[Any], months: set[Month]) -> None:

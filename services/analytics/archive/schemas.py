@@ -32,6 +32,9 @@ class ArchivedEvent(Schema):
     actor_id = fields.String(allow_none=True)
     state = fields.Enum("stored", "undecodable")
     reason = fields.String(allow_none=True, metadata={"description": "Why bytes are no event."})
+    erased_at = fields.Timestamp(
+        allow_none=True, metadata={"description": "When what says who it is about was blanked in its data."}
+    )
     data = fields.Dict(allow_none=True)
     raw = fields.String(allow_none=True, metadata={"description": "Bytes that are no event, as text."})
 

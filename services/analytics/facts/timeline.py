@@ -10,9 +10,9 @@ __all__ = ["TIMELINE"]
 # Whose facts are about customers.
 _SERVICES = ("crm.sales.", "crm.marketing.", "crm.support.", "crm.fieldservice.", "crm.erp.")
 
-# How the thing a fact is about is called, in the order of preference. Names of people are not among them: a
-# timeline keeps no personal data.
-_LABELS = ("number", "name", "subject", "title", "erp_number", "serial", "kind")
+# How the thing a fact is about is called, in the order of preference. Names of people and what somebody wrote about
+# them are not among them: a timeline keeps no personal data.
+_LABELS = ("number", "name", "title", "erp_number", "serial", "kind", "type")
 _PERSONAL = ("crm.sales.contact", "crm.marketing.lead")
 
 _AMOUNTS = ("amount", "net_total")
@@ -60,4 +60,4 @@ def _amount(data: Data) -> dict[str, str]:
     return {}
 
 
-TIMELINE = Projection(name="timeline", version=1, tables=("timeline",), reads=_SERVICES, rows=_rows)
+TIMELINE = Projection(name="timeline", version=2, tables=("timeline",), reads=_SERVICES, rows=_rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.marketing.leads.schemas import AcceptedLead, LeavingUser, ReturnedLead
+from services.marketing.leads.schemas import AcceptedLead, ErasedContact, LeavingUser, ReturnedLead
+from services.marketing.leads.use_cases import erase_person_of
 from services.marketing.processes import lead_handover
 from shared.db.unit_of_work import UnitOfWork
 from shared.messaging.consumers import handles
@@ -29,7 +30,15 @@ def pass_leads_on_when_user_deactivated(fact: Fact, uow: UnitOfWork) -> None:
     lead_handover.pass_on_leads_of(fact.data["user_id"], uow)
 
 
+@handles("crm.sales.contact.erased.v1", reads=ErasedContact)
+def erase_leads_when_contact_erased(fact: Fact, uow: UnitOfWork) -> None:
+    """A person asked to be forgotten."""
+    for lead_id in fact.data["lead_ids"]:
+        erase_person_of(lead_id, uow)
+
+
 HANDLERS = (
+    erase_leads_when_contact_erased,
     convert_lead_when_sales_accepted,
     recycle_lead_when_sales_returned,
     pass_leads_on_when_user_deactivated,

@@ -14,6 +14,7 @@ __all__ = [
     "LeadCaptured",
     "LeadConverted",
     "LeadDisqualified",
+    "LeadErased",
     "LeadJudged",
     "LeadMerged",
     "LeadQualified",
@@ -120,3 +121,12 @@ class LeadMerged(LeadState):
 
     survivor_id: uuid.UUID
     merged_at: datetime
+
+
+@dataclass(frozen=True)
+class LeadErased(LeadState):
+    """Whoever keeps something of the person blanks it on hearing this."""
+
+    TYPE = "crm.marketing.lead.erased.v1"
+
+    erased_at: datetime

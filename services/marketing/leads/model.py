@@ -21,6 +21,7 @@ from services.marketing.leads.events import (
     LeadCaptured,
     LeadConverted,
     LeadDisqualified,
+    LeadErased,
     LeadJudged,
     LeadMerged,
     LeadQualified,
@@ -61,6 +62,7 @@ _ALLOWED = {
     "recycled": ["qualify", "disqualify", "merge"],
     "disqualified": ["reopen", "merge"],
 }
+_PERSONAL = ("given_name", "family_name", "email", "phone", "title", "language", "time_zone", "interest")
 _FILLED_BY_MERGE = (
     *(
         "given_name",
@@ -167,6 +169,7 @@ class Lead(AggregateRoot, Base):
     contact_id: Mapped[uuid.UUID | None]
     opportunity_id: Mapped[uuid.UUID | None]
     merged_into_id: Mapped[uuid.UUID | None]
+    erased_at: Mapped[datetime | None]
     attention: Mapped[list[dict[str, Any]]]
     log: Mapped[list[dict[str, Any]]]
 
@@ -193,7 +196,7 @@ class Lead(AggregateRoot, Base):
     @property
     def allowed(self) -> list[str]:
         """The verbs that its state allows."""
-        return _ALLOWED.get(self.state, [])
+        return [] if self.erased_at else _ALLOWED.get(self.state, [])
 
     @property
     def is_genuine(self) -> bool:
@@ -390,6 +393,23 @@ class Lead(AggregateRoot, Base):
         self._note("merge", moment, str(survivor.id))
         self.record(LeadMerged(**self._state(moment), survivor_id=survivor.id, merged_at=moment.at))
 
+    def erase(self, moment: Moment) -> None:
+        """Blank what says who this is, for good; what is still open is ruled out first. Told again where it was told
+        before: a service that was restored from an older backup must be able to hear it."""
+        if "disqualify" in self.allowed:
+            self.disqualify("erased", moment)
+        for name in _PERSONAL:
+            setattr(self, name, None)
+        self._normalise()
+        self.verdict = _unseen(self.verdict, "reasons")
+        self.machine_verdict = _unseen(self.machine_verdict, "reasons")
+        self.explanation = _unseen(self.explanation, "criteria")
+        self.log = [{**entry, "detail": None} for entry in self.log]
+        self.attention = []
+        self.erased_at = moment.at
+        self._note("erase", moment)
+        self.record(LeadErased(**self._state(moment), erased_at=moment.at))
+
     def flag_unjudged(self, error: str, moment: Moment) -> None:
         """The checks failed for good."""
         self._flag("not_judged", error, moment)
@@ -543,6 +563,13 @@ class DuplicateDismissal(Base):
 
 def _signed(moment: Moment, judge: str) -> dict[str, str]:
     return {"judged_at": str(to_data(moment.at)), "judged_by": judge}
+
+
+def _unseen(judgement: dict[str, Any] | None, grounds: str) -> dict[str, Any] | None:
+    """A verdict or an explanation without the values that its grounds saw."""
+    if judgement is None:
+        return None
+    return {**judgement, grounds: [{**ground, "seen": None} for ground in judgement[grounds]]}
 
 
 def _shown(each: Contribution) -> dict[str, Any]:

@@ -46,6 +46,25 @@ class Leads(Repository[Lead]):
             found = self.find(found.merged_into_id, lock=True)
         return found
 
+    def absorbed(self, lead_id: uuid.UUID) -> Sequence[Lead]:
+        """The leads that were merged into one, and into those, locked."""
+        found = self.session.scalars(
+            select(Lead)
+            .where(Lead.merged_into_id == lead_id)
+            .order_by(Lead.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+        return [each for lead in found for each in (lead, *self.absorbed(lead.id))]
+
+    def blank_submissions(self, lead_id: uuid.UUID) -> None:
+        """Forget what was sent in for a lead, and from where."""
+        self.session.execute(
+            update(Submission)
+            .where(Submission.lead_id == lead_id)
+            .values(raw={}, ip=None, user_agent=None, fingerprint=b"")
+        )
+
     def of_mailbox(self, email_key: str) -> Lead | None:
         """The lead of a mailbox: a live one if there is one, else the newest."""
         found = _OF_MAILBOX(self.session, email_key=email_key)

@@ -191,6 +191,23 @@ def disqualify_lead(command: dict[str, Any], lead_id: uuid.UUID, expected_versio
     )
 
 
+@blueprint.post("/<uuid:lead_id>/erase", permission="lead.erase", if_match=True)
+@blueprint.response(200, LeadOut)
+def erase_lead(lead_id: uuid.UUID, expected_version: int) -> Lead:
+    """Forget a person, for good.
+
+    Names, addresses, numbers and what was sent in are blanked, of leads merged into this one too; sales and the archive
+    do the same within seconds. Nothing brings it back. Where sales has made a contact of the lead, erase that: the lead
+    follows.
+    """
+    return use_cases.erase_lead(
+        lead_id,
+        unit_of_work(),
+        expected_version=expected_version,
+        where=queries.visible_leads(principal(), "lead.erase"),
+    )
+
+
 @blueprint.post("/<uuid:lead_id>/reopen", permission="lead.disqualify", if_match=True)
 @blueprint.arguments(Reason)
 @blueprint.response(200, LeadOut)

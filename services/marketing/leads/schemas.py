@@ -17,6 +17,7 @@ __all__ = [
     "CaptureLead",
     "DismissDuplicate",
     "Doubles",
+    "ErasedContact",
     "HandOver",
     "LeadFilters",
     "LeadOut",
@@ -183,7 +184,7 @@ class _Contribution(Schema):
 class _Match(Schema):
     key = fields.String()
     points = fields.Integer()
-    seen = fields.String(metadata=_PII)
+    seen = fields.String(allow_none=True, metadata=_PII)
 
 
 class _Explanation(Schema):
@@ -235,6 +236,7 @@ class LeadOut(LeadRow):
     account_id = fields.Id(allow_none=True)
     contact_id = fields.Id(allow_none=True)
     opportunity_id = fields.Id(allow_none=True)
+    erased_at = fields.Timestamp(allow_none=True)
     attention = fields.List(fields.Nested(_Attention))
     log = fields.List(fields.Nested(_LogEntry))
     root_correlation_id = fields.Id()
@@ -281,6 +283,12 @@ class AcceptedLead(MessageSchema):
     contact_id = members.UUID(required=True, allow_none=True)
     opportunity_id = members.UUID(required=True, allow_none=True)
     origin = members.String(required=True)
+
+
+class ErasedContact(MessageSchema):
+    """What is read of `sales.contact.erased`."""
+
+    lead_ids = members.List(members.UUID(), required=True)
 
 
 class ReturnedLead(MessageSchema):

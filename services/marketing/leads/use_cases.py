@@ -7,13 +7,23 @@ import uuid
 
 from sqlalchemy import ColumnElement
 
-from services.marketing.leads.errors import MergeImpossible
+from services.marketing.leads.errors import LeadUnknown, MergeImpossible
 from services.marketing.leads.model import DuplicateDismissal, Lead, Moment
 from services.marketing.leads.repository import Leads
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import current_cause
+from shared.kernel.errors import IllegalState
 
-__all__ = ["COOLING", "SILENCE", "dismiss_duplicate", "disqualify_lead", "moment_now"]
+__all__ = [
+    "COOLING",
+    "SILENCE",
+    "dismiss_duplicate",
+    "disqualify_lead",
+    "erase_lead",
+    "erase_person_of",
+    "moment_now",
+    "stop_timers",
+]
 
 SILENCE = "lead_silence"
 """Timer: sales has not answered in time."""
@@ -34,9 +44,44 @@ def disqualify_lead(
     with uow:
         lead = Leads(uow.session).get(lead_id, expected_version=expected_version, where=where)
         lead.disqualify(reason, moment_now(uow))
-        for kind in (SILENCE, COOLING):
-            uow.timers.cancel("lead", lead.id, kind)
+        stop_timers(lead, uow)
         return lead
+
+
+def erase_lead(
+    lead_id: uuid.UUID, uow: UnitOfWork, *, expected_version: int, where: ColumnElement[bool]
+) -> Lead:
+    """Forget a person, for good: the lead and those merged into it. Raises NotFound, Stale, IllegalState."""
+    with uow:
+        lead = Leads(uow.session).get(lead_id, expected_version=expected_version, where=where)
+        if lead.merged_into_id is not None:
+            raise IllegalState(
+                "Erase the lead that it was merged into.", state=lead.state, allowed=lead.allowed
+            )
+        _erase(lead, uow)
+        return lead
+
+
+def erase_person_of(lead_id: uuid.UUID, uow: UnitOfWork) -> None:
+    """A customer who came from this lead is to be forgotten. Raises LeadUnknown."""
+    lead = Leads(uow.session).survivor(lead_id)
+    if lead is None:
+        raise LeadUnknown(f"There is no lead {lead_id}.")
+    _erase(lead, uow)
+
+
+def _erase(lead: Lead, uow: UnitOfWork) -> None:
+    leads, moment = Leads(uow.session), moment_now(uow)
+    for each in (lead, *leads.absorbed(lead.id)):
+        each.erase(moment)
+        leads.blank_submissions(each.id)
+        stop_timers(each, uow)
+
+
+def stop_timers(lead: Lead, uow: UnitOfWork) -> None:
+    """Nothing is due about a lead any more."""
+    for kind in (SILENCE, COOLING):
+        uow.timers.cancel("lead", lead.id, kind)
 
 
 def dismiss_duplicate(

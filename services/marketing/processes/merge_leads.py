@@ -10,7 +10,7 @@ from services.marketing.duplicates import precedence
 from services.marketing.leads.errors import MergeImpossible
 from services.marketing.leads.model import Lead
 from services.marketing.leads.repository import Leads
-from services.marketing.leads.use_cases import COOLING, SILENCE, moment_now
+from services.marketing.leads.use_cases import moment_now, stop_timers
 from services.marketing.processes.score_lead import rescore
 from shared.db.unit_of_work import UnitOfWork
 
@@ -38,13 +38,14 @@ def merge_leads(
             raise MergeImpossible("Name another lead.")
         if any(lead.state == "merged" for lead in found.values()):
             raise MergeImpossible("One of them is merged already. Use the lead that it went into.")
+        if any(lead.erased_at is not None for lead in found.values()):
+            raise MergeImpossible("One of them was erased: nobody knows any more who it was.")
         survivor, double = sorted(
             found.values(), key=lambda lead: precedence(lead.state, lead.captured_at, lead.id)
         )
         moment = moment_now(uow)
         double.merge_into(survivor, moment)
-        for kind in (SILENCE, COOLING):
-            uow.timers.cancel("lead", double.id, kind)
+        stop_timers(double, uow)
         leads.move_behaviours(double.id, survivor.id)
         rescore(survivor, uow)
         return survivor

@@ -9,7 +9,14 @@ from typing import Any
 
 from shared.kernel.events import Event
 
-__all__ = ["ActivityCancelled", "ActivityCompleted", "ActivityMissed", "ActivityPlanned", "ActivityState"]
+__all__ = [
+    "ActivityCancelled",
+    "ActivityCompleted",
+    "ActivityErased",
+    "ActivityMissed",
+    "ActivityPlanned",
+    "ActivityState",
+]
 
 
 @dataclass(frozen=True)
@@ -65,3 +72,10 @@ class ActivityCancelled(ActivityState):
 
     cancelled_at: datetime
     reason: str | None
+
+
+@dataclass(frozen=True)
+class ActivityErased(ActivityState):
+    TYPE = "crm.sales.activity.erased.v1"
+
+    erased_at: datetime

@@ -14,6 +14,7 @@ from services.sales.activities.errors import DueInPast, NotACall
 from services.sales.activities.events import (
     ActivityCancelled,
     ActivityCompleted,
+    ActivityErased,
     ActivityMissed,
     ActivityPlanned,
 )
@@ -125,6 +126,12 @@ class Activity(AggregateRoot, Base):
         if self.status == "planned" and self.missed_at is not None and self.missed_at <= now:
             self.status = "missed"
             self.record(ActivityMissed(**self._state(now), missed_at=now))
+
+    def erase(self, now: datetime) -> None:
+        """Blank what was written about a person who is to be forgotten; that and when it took place stays."""
+        self.subject = "Erased"
+        self.outcome = self.next_step = self.cancel_reason = None
+        self.record(ActivityErased(**self._state(now), erased_at=now))
 
     @classmethod
     def _made(cls, values: Mapping[str, Any], status: str) -> Self:

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.kernel.events import Event
 
-__all__ = ["ContactChanged", "ContactCreated", "ContactState"]
+__all__ = ["ContactChanged", "ContactCreated", "ContactErased", "ContactState"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,13 @@ class ContactChanged(ContactState):
     TYPE = "crm.sales.contact.changed.v1"
 
     changed_fields: list[str]
+
+
+@dataclass(frozen=True)
+class ContactErased(ContactState):
+    """Whoever keeps something of the person blanks it on hearing this. `lead_ids`: the leads it came from."""
+
+    TYPE = "crm.sales.contact.erased.v1"
+
+    lead_ids: list[uuid.UUID]
+    erased_at: datetime

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -11,12 +11,27 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.sales.contacts.errors import ContactNotLive, NameNeeded
-from services.sales.contacts.events import ContactChanged, ContactCreated
+from services.sales.contacts.events import ContactChanged, ContactCreated, ContactErased
 from services.sales.database import Base
 from services.sales.matching import fold_person
 from shared.db.base import AggregateRoot
 
 __all__ = ["Contact"]
+
+_ERASED: Mapping[str, Any] = {
+    "given_name": None,
+    "family_name": "Erased contact",
+    "title": None,
+    "emails": [],
+    "phones": [],
+    "address": None,
+    "language": None,
+    "time_zone": None,
+    "preferred_channel": None,
+    "do_not_call": True,
+    "external_id": None,
+}
+"""What is left of a person who is to be forgotten."""
 
 
 class Contact(AggregateRoot, Base):
@@ -64,6 +79,15 @@ class Contact(AggregateRoot, Base):
             self._name()
             self.record(ContactChanged(**self._state(origin, now), changed_fields=changed))
         return bool(changed)
+
+    def erase(self, lead_ids: Sequence[uuid.UUID], now: datetime) -> None:
+        """Blank what says who this is, for good. `lead_ids`: the leads it came from. Told again where it was told
+        before: a service that was restored from an older backup must be able to hear it."""
+        self.status = "erased"
+        for name, value in _ERASED.items():
+            setattr(self, name, value)
+        self._name()
+        self.record(ContactErased(**self._state("user", now), lead_ids=list(lead_ids), erased_at=now))
 
     def _name(self) -> None:
         if self.given_name is None and self.family_name is None:

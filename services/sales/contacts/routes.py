@@ -12,8 +12,11 @@ from services.sales.contacts.schemas import (
     ContactRow,
     CreateContact,
     EditContact,
+    ErasureOut,
 )
 from services.sales.processes import file_contact
+from services.sales.processes.erase_contact import Erasure
+from services.sales.processes.erase_contact import erase_contact as erase
 from shared.db.listing import Page
 from shared.web import Blueprint, principal, session, unit_of_work
 
@@ -60,4 +63,21 @@ def edit_contact(changes: dict[str, Any], contact_id: uuid.UUID, expected_versio
         unit_of_work(),
         expected_version=expected_version,
         where=queries.visible_contacts(principal(), "contact.edit"),
+    )
+
+
+@blueprint.post("/<uuid:contact_id>/erase", permission="contact.erase", if_match=True)
+@blueprint.response(200, ErasureOut)
+def erase_contact(contact_id: uuid.UUID, expected_version: int) -> Erasure:
+    """Forget a person, for good.
+
+    Names, addresses, numbers and marks of the contact and the words of its activities are blanked; the other services
+    and the archive do the same within seconds. Quotes sent to the person are kept and named in the answer. Nothing
+    brings it back.
+    """
+    return erase(
+        contact_id,
+        unit_of_work(),
+        expected_version=expected_version,
+        where=queries.visible_contacts(principal(), "contact.erase"),
     )

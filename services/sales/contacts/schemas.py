@@ -9,7 +9,7 @@ from marshmallow import ValidationError, validate, validates
 
 from shared.web import Schema, fields
 
-__all__ = ["ContactFilters", "ContactOut", "ContactRow", "CreateContact", "EditContact"]
+__all__ = ["ContactFilters", "ContactOut", "ContactRow", "CreateContact", "EditContact", "ErasureOut"]
 
 _LANGUAGE = validate.Regexp(
     r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", error="A BCP 47 tag such as de or pt-BR is expected."
@@ -89,6 +89,19 @@ class ContactOut(ContactRow):
     time_zone = fields.String(allow_none=True)
     preferred_channel = fields.String(allow_none=True)
     external_id = fields.String(allow_none=True)
+
+
+class ErasureOut(Schema):
+    contact = fields.Nested(ContactOut)
+    erased_activities = fields.Integer(
+        metadata={"description": "Whose subject, outcome and next step were blanked."}
+    )
+    kept_quotes = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Numbers of quotes that were sent to the person: business letters, kept as they are."
+        },
+    )
 
 
 class ContactFilters(Schema):

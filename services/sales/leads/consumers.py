@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.sales.leads.schemas import MarketingLead, QualifiedLead
-from services.sales.leads.use_cases import offer_lead, withdraw_lead
+from services.sales.leads.use_cases import erase_lead, offer_lead, withdraw_lead
 from shared.db.unit_of_work import UnitOfWork
 from shared.messaging.consumers import handles
 from shared.messaging.envelope import Fact
@@ -25,4 +25,14 @@ def withdraw_lead_when_marketing_takes_it_back(fact: Fact, uow: UnitOfWork) -> N
     withdraw_lead(fact.data["lead_id"], uow)
 
 
-HANDLERS = (offer_lead_when_qualified, withdraw_lead_when_marketing_takes_it_back)
+@handles("crm.marketing.lead.erased.v1", reads=MarketingLead)
+def erase_lead_when_marketing_did(fact: Fact, uow: UnitOfWork) -> None:
+    """A person asked to be forgotten."""
+    erase_lead(fact.data["lead_id"], uow)
+
+
+HANDLERS = (
+    offer_lead_when_qualified,
+    withdraw_lead_when_marketing_takes_it_back,
+    erase_lead_when_marketing_did,
+)

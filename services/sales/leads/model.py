@@ -129,6 +129,11 @@ class Lead(AggregateRoot, Base):
         if self.state == "offered":
             self.state, self.attention = "withdrawn", []
 
+    def erase(self) -> None:
+        """Blank what says who the person is, as marketing has."""
+        self.person = dict.fromkeys(self.person)
+        self.interest = self.return_note = None
+
     def flag(self, code: str, detail: str, now: datetime) -> None:
         """Ask people to look, while it is on offer."""
         if self.state == "offered" and all(item["code"] != code for item in self.attention):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import select, text
 
@@ -37,3 +38,10 @@ class Quotes(Repository[Quote]):
             ApprovalRule(row.level, row.min_discount_bp, row.below_margin_bp, row.above_payment_days)
             for row in rows
         ]
+
+    def numbers_sent_to(self, contact_id: uuid.UUID) -> Sequence[str]:
+        """The numbers of the quotes that a contact was sent."""
+        was_sent = Quote.recipients.contains([{"contact_id": str(contact_id)}])
+        return self.session.scalars(
+            select(Quote.number).where(was_sent).distinct().order_by(Quote.number)
+        ).all()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.kernel.events import Event
 
-__all__ = ["CaseAssigned", "CaseClosed", "CaseOpened", "CaseResolved", "CaseState"]
+__all__ = ["CaseAssigned", "CaseClosed", "CaseErased", "CaseOpened", "CaseResolved", "CaseState"]
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,10 @@ class CaseClosed(CaseState):
     outcome: str
     reason: str
     closed_at: datetime
+
+
+@dataclass(frozen=True)
+class CaseErased(CaseState):
+    TYPE = "crm.support.case.erased.v1"
+
+    erased_at: datetime

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.support.cases.errors import ClosedForReopen
-from services.support.cases.events import CaseAssigned, CaseClosed, CaseOpened, CaseResolved
+from services.support.cases.events import CaseAssigned, CaseClosed, CaseErased, CaseOpened, CaseResolved
 from services.support.database import Base
 from shared.db.base import AggregateRoot
 from shared.kernel.errors import IllegalState
@@ -168,6 +168,12 @@ class Case(AggregateRoot, Base):
             raise ClosedForReopen(f"Open a new case: {self.number} was settled more than 14 days ago.")
         self.resolved_at = self.outcome = self.answer = None
         self._enter("open", actor_id, note, now)
+
+    def erase(self, now: datetime) -> None:
+        """Blank what a person who is to be forgotten wrote and was told; states, times and cover stay."""
+        self.subject, self.description, self.answer = "Erased", None, None
+        self.log = [{**entry, "note": None} for entry in self.log]
+        self.record(CaseErased(**self._state(), erased_at=now))
 
     def _close(self, reason: str, actor_id: str, now: datetime) -> None:
         self._enter("closed", actor_id, reason, now)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import select, text
 
 from services.support.case_number import case_number
 from services.support.cases.model import Case
@@ -20,3 +23,7 @@ class Cases(Repository[Case]):
         """A number that nobody has; gaps are possible."""
         counter: int = self.session.execute(text("SELECT nextval('case_numbers')")).scalar_one()
         return case_number(counter)
+
+    def of_contact(self, contact_id: uuid.UUID) -> Sequence[Case]:
+        """The cases of one person."""
+        return self.session.scalars(select(Case).where(Case.contact_id == contact_id).order_by(Case.id)).all()

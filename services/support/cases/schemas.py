@@ -1,4 +1,4 @@
-"""What callers send and get of cases."""
+"""What callers send and get of cases, and what is read of facts about contacts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 from marshmallow import validate
 
 from services.support.cases.model import CASE_KINDS, CHANNELS, LEVELS
-from shared.web import Schema, fields
+from shared.web import OpenSchema, Schema, fields
 
 __all__ = [
     "AssignCase",
@@ -15,11 +15,16 @@ __all__ = [
     "CaseFilters",
     "CaseOut",
     "CaseRow",
+    "ErasedContact",
     "OpenCase",
     "ReopenCase",
     "ResolveCase",
     "WaitFor",
 ]
+
+
+class ErasedContact(OpenSchema):
+    contact_id = fields.Id(required=True)
 
 
 class OpenCase(Schema):

@@ -20,6 +20,7 @@ __all__ = [
     "cancel_case",
     "close_case",
     "close_silent_case",
+    "erase_cases_of",
     "reopen_case",
     "resolve_case",
     "resume_case",
@@ -137,6 +138,12 @@ def close_silent_case(timer: Timer, uow: UnitOfWork) -> None:
     case = Cases(uow.session).get(timer.owner_id, lock=True)
     if case.state == "resolved":
         case.close("silent", current_cause().actor_id, uow.clock.now())
+
+
+def erase_cases_of(contact_id: uuid.UUID, uow: UnitOfWork) -> None:
+    """A person is to be forgotten: blank the words of all cases."""
+    for case in Cases(uow.session).of_contact(contact_id):
+        case.erase(uow.clock.now())
 
 
 def wake_case(timer: Timer, uow: UnitOfWork) -> None:

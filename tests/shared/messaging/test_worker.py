@@ -6,17 +6,22 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 from sqlalchemy import select, text
 
+from shared.db.engine import libpq_url
 from shared.kernel.clock import FixedClock
 from shared.kernel.errors import NotFound, Permanent, Stale
 from shared.messaging import worker as worker_module
 from shared.messaging.consumers import handles
 from shared.messaging.envelope import Fact
+from shared.messaging.inbox import Inbox
+from shared.messaging.transport import ReceivedRecord
 from shared.service import Runtime, Service
 from tests.shared.ledger import LINKED, Link, LinkData, Links, facts, note, noted, service
 from tests.shared.messaging.arrivals import CHAIN, Temper, arrive, by_state, inbox, linked, step, worker
@@ -262,3 +267,58 @@ def test_a_long_queue_behind_a_dead_fact_is_passed_by(
     step(erp)
     assert [number for _, _, number in noted(erp.database)] == ["b"]
     assert by_state(erp.database)["ready"] == ["1"] * 2_998
+
+
+def _of_person(key: str, past: str, version: int, **headers: str) -> ReceivedRecord:
+    told = {"ce_type": f"crm.sales.contact.{past}.v1", "ce_dataclass": "pii", **headers}
+    return linked(key, version, "told", headers=told, topic="crm.sales.contact")
+
+
+def test_an_erasure_takes_what_the_inbox_kept_of_the_person(
+    start_service: Callable[[Service], Runtime],
+) -> None:
+    erased = "crm.sales.contact.erased.v1"
+    refusing = True
+
+    def hear(fact: Fact, uow: Any) -> None:
+        if refusing:
+            raise Stale("not yet")
+
+    support = start_service(service("support", handles(erased, reads=LinkData)(hear)))
+    arrive(
+        support,
+        [
+            _of_person("gone", "created", 1),
+            _of_person("gone", "changed", 2, ce_dataclass="none"),
+            _of_person("stays", "created", 1),
+            _of_person("gone", "erased", 3),
+            _of_person("gone", "changed", 4),
+        ],
+    )
+
+    def kept() -> list[tuple[str, str]]:
+        return [(row.partition_key, bytes(row.payload).decode()) for row in inbox(support.database)]
+
+    before = kept()
+    step(support)
+    assert kept() == before
+    refusing = False
+    support.clock.advance(timedelta(hours=1))
+    step(support)
+    after = kept()
+    assert after[0] == ("gone", "{}")
+    assert after[1:] == before[1:]
+
+
+def test_a_forgotten_fact_that_comes_again_is_not_worked_on(
+    start_service: Callable[[Service], Runtime],
+) -> None:
+    created, erased = (f"crm.sales.contact.{past}.v1" for past in ("created", "erased"))
+    first = _of_person("gone", "created", 1)
+    support = start_service(service("support", handles(erased, reads=LinkData)(note)))
+    arrive(support, [first, _of_person("gone", "erased", 2)])
+    step(support)
+    wiser = Inbox(support.service.group, {created, erased})
+    with psycopg.connect(libpq_url(support.settings.database_url)) as connection:
+        assert wiser.store(connection, [first], support.clock.now()).new == 0
+    assert [row.state for row in inbox(support.database)] == ["skipped", "done"]
