@@ -200,8 +200,8 @@ class Worker(Loop):
         uow.session.execute(_DONE, {"now": self._clock.now(), "ords": [row.ord for row, _ in done]})
         for row, _ in done:
             if is_erasure(row.event_type):
-                key = {"consumer": self._consumer, "topic": row.topic, "key": row.partition_key}
-                uow.session.execute(_FORGET, {**key, "ord": row.ord, "now": self._clock.now()})
+                whose = {"consumer": self._consumer, "topic": row.topic, "key": row.partition_key}
+                uow.session.execute(_FORGET, {**whose, "ord": row.ord, "now": self._clock.now()})
         for failure in failures:
             self._give_back(uow, failure)
         for row, seconds in done:
