@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from shared.db.base import TYPES, new_metadata
+from shared.db.locks import hold
 
 __all__ = ["Base", "lock_organisation"]
-
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('organisation chart', 0))")
 
 
 class Base(DeclarativeBase):
@@ -24,4 +22,4 @@ def lock_organisation(session: Session) -> None:
 
     Two moves that are fine alone can close a ring together, and two administrators can step down at once.
     """
-    session.execute(_LOCK)
+    hold(session, "organisation chart")

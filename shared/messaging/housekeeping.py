@@ -13,6 +13,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from shared.db.engine import Database
+from shared.db.locks import hold
 from shared.db.plumbing import AUDIT_ENTRIES
 from shared.messaging.loop import Loop
 from shared.observability.metrics import metrics
@@ -121,7 +122,7 @@ def seal(database: Database, limit: int = 500) -> int:
     """
     a = AUDIT_ENTRIES.c
     with database.session() as session, session.begin():
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('audit sealer', 0))"))
+        hold(session, "audit sealer")
         entries = session.execute(
             select(AUDIT_ENTRIES).where(a.seq.is_(None)).order_by(a.ord).limit(limit)
         ).all()

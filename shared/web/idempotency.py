@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
+from shared.db.locks import try_hold
 from shared.db.plumbing import IDEMPOTENCY_KEYS
 from shared.db.unit_of_work import IdempotencyClaim
 from shared.web.context import RequestContext, unit_of_work
@@ -39,9 +40,7 @@ def claim_request(context: RequestContext, key: str) -> tuple[IdempotencyClaim, 
     claim = IdempotencyClaim(_client(context), key, _fingerprint())
     uow = unit_of_work()
     session = uow.session
-    lock = hashlib.sha256(f"{claim.client}\x00{claim.key}".encode()).digest()
-    number = int.from_bytes(lock[:8], "big", signed=True)
-    if not session.scalar(select(func.pg_try_advisory_xact_lock(number))):
+    if not try_hold(session, f"idempotency {claim.client} {claim.key}"):
         raise _in_progress()
     table = IDEMPOTENCY_KEYS.c
     row = session.execute(

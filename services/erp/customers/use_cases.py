@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import func, select
-
 from services.erp.customers.model import Customer
 from services.erp.customers.repository import Customers
+from shared.db.locks import hold
 from shared.db.unit_of_work import UnitOfWork
 
 __all__ = ["link_customer"]
@@ -19,9 +18,7 @@ def link_customer(
     """Note which customer of the ERP the account is; says so once."""
     with uow:
         # Two first orders of one account may be created at the same moment.
-        uow.session.execute(
-            select(func.pg_advisory_xact_lock(func.hashtextextended(f"customer {account_id}", 0)))
-        )
+        hold(uow.session, f"customer {account_id}")
         customers = Customers(uow.session)
         customer = customers.find(account_id, lock=True) or customers.add(Customer(id=account_id))
         customer.link(erp_customer_id, erp_number, uow.clock.now())

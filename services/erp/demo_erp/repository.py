@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.erp.demo_erp.model import DemoChange, DemoCustomer, DemoDocument, DemoScript
 from services.erp.erp_document import CANCELLED
+from shared.db.locks import hold
 
 __all__ = ["DemoTables"]
 
@@ -49,7 +50,7 @@ class DemoTables:
 
     def customer(self, account_id: str, name: str) -> DemoCustomer:
         """The customer of an account, made where there is none."""
-        self._lock(f"demo customer {account_id}")
+        hold(self._session, f"demo customer {account_id}")
         found = self._session.scalar(select(DemoCustomer).where(DemoCustomer.account_id == account_id))
         if found is None:
             found = DemoCustomer(account_id=account_id, name=name)
@@ -59,7 +60,7 @@ class DemoTables:
     def append_changes(self, document: DemoDocument, snapshots: Sequence[dict[str, Any]]) -> None:
         """Tell the feed. One transaction after another does, so that numbers follow commits and a reader's cursor
         passes nothing by."""
-        self._lock("demo changes")
+        hold(self._session, "demo changes")
         for snapshot in snapshots:
             self.add(DemoChange(document_id=document.id, snapshot=snapshot))
 
@@ -92,6 +93,3 @@ class DemoTables:
     def down_until(self) -> datetime | None:
         """Until when the ERP cannot be reached."""
         return self._session.scalar(select(func.max(DemoScript.down_until)))
-
-    def _lock(self, what: str) -> None:
-        self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(what, 0))))

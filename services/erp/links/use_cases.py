@@ -9,11 +9,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import func, select
-
 from services.erp.links.errors import AnswerDiffers
 from services.erp.links.model import InboundAnswer, Link
 from services.erp.links.repository import Links
+from shared.db.locks import hold
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import current_cause
 from shared.kernel.ids import new_id
@@ -128,9 +127,7 @@ def give_answer(
     """
     with uow:
         # An id names one answer, even when two requests bring it at the same moment.
-        uow.session.execute(
-            select(func.pg_advisory_xact_lock(func.hashtextextended(f"answer {answer_id}", 0)))
-        )
+        hold(uow.session, f"answer {answer_id}")
         links = Links(uow.session)
         link = links.get(order_id, lock=True)
         known = links.answer(answer_id)

@@ -13,8 +13,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import text
-
 from services.identity.api_clients.model import ApiClient
 from services.identity.api_clients.repository import ApiClients
 from services.identity.grants import ADMIN
@@ -26,6 +24,7 @@ from services.identity.signing_keys.use_cases import ensure_signing_key
 from services.identity.users.model import User
 from services.identity.users.repository import Users
 from shared.contracts.policy import Policy
+from shared.db.locks import hold
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import Cause, caused_by
 from shared.kernel.errors import Conflict
@@ -34,7 +33,7 @@ from shared.service import Runtime
 from shared.web.tokens import SUITE_AUDIENCE
 
 __all__ = [
-    "FIRST_RUN_LOCK",
+    "FIRST_RUN",
     "BoundClientInProduction",
     "FirstRun",
     "NoAdministrator",
@@ -42,8 +41,8 @@ __all__ = [
     "first_run_of",
 ]
 
-FIRST_RUN_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('first run', 0))")
-"""Until commit nobody else sets the installation up."""
+FIRST_RUN = "first run"
+"""Who holds this name sets the installation up, and nobody else meanwhile."""
 
 
 class BoundClientInProduction(Conflict):
@@ -106,7 +105,7 @@ def _installation(runtime: Runtime) -> Iterator[tuple[UnitOfWork, Organisation]]
     """A unit of work in which there are roles, a key and the company."""
     uow = runtime.unit_of_work()
     with caused_by(Cause(new_id(), "system:first-run", "first_run")), closing(uow.session), uow:
-        uow.session.execute(FIRST_RUN_LOCK)
+        hold(uow.session, FIRST_RUN)
         refresh_built_in_roles(uow, Policy.load())
         ensure_signing_key(runtime.settings.secret, uow)
         organisations = Organisations(uow.session)

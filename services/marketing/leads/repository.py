@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,11 +32,6 @@ class Leads(Repository[Lead]):
     """The leads of one session."""
 
     model = Lead
-
-    def hold(self, name: str) -> None:
-        """Let nobody else work on what is called `name` until the end of the transaction."""
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        self.session.connection().exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (number,))
 
     def survivor(self, lead_id: uuid.UUID) -> Lead | None:
         """The lead, or the one that it was merged into in the end, locked."""

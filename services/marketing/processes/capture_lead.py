@@ -21,6 +21,7 @@ from services.marketing.leads.model import BehaviourRow, Lead, Moment, Submissio
 from services.marketing.leads.repository import Leads
 from services.marketing.leads.use_cases import moment_now
 from services.marketing.processes.score_lead import rescore
+from shared.db.locks import hold
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.ids import new_id
 
@@ -180,7 +181,7 @@ def _checked(at: datetime | None, pointer: str, now: datetime) -> datetime:
 
 def _known_submission(leads: Leads, arrival: Arrival, fingerprint: bytes, now: datetime) -> Submission | None:
     if arrival.key is not None:
-        leads.hold(f"{arrival.scope} {arrival.key}")
+        hold(leads.session, f"{arrival.scope} {arrival.key}")
         known = leads.submission(arrival.scope, arrival.key)
         if known is not None and known.fingerprint != fingerprint:
             raise SubmissionDiffers.field(
@@ -188,7 +189,7 @@ def _known_submission(leads: Leads, arrival: Arrival, fingerprint: bytes, now: d
             )
         return known
     if arrival.is_form:
-        leads.hold(fingerprint.hex())
+        hold(leads.session, fingerprint.hex())
         return leads.equal_submission(fingerprint, now - EQUAL_WITHIN)
     return None
 
@@ -196,7 +197,7 @@ def _known_submission(leads: Leads, arrival: Arrival, fingerprint: bytes, now: d
 def _of_mailbox(leads: Leads, mailbox: str | None) -> Lead | None:
     if mailbox is None:
         return None
-    leads.hold(f"mailbox {mailbox}")
+    hold(leads.session, f"mailbox {mailbox}")
     return leads.of_mailbox(mailbox)
 
 

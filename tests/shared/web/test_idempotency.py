@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import uuid
 from datetime import timedelta
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from shared.db.engine import Database
+from shared.db.locks import hold
 from shared.db.plumbing import IDEMPOTENCY_KEYS
 from shared.testing.tokens import bearer
 from tests.shared.web.conftest import Note, Suite
@@ -112,9 +112,8 @@ def test_twenty_equal_requests_at_once_make_one_effect(suite: Suite, database: D
 
 
 def test_a_request_in_progress_is_told_to_ask_again(suite: Suite, database: Database) -> None:
-    digest = hashlib.sha256(f"tests {ME}\x00k1".encode()).digest()
     with database.session() as session:
-        session.scalar(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], "big", signed=True)))
+        hold(session, f"idempotency tests {ME} k1")
         answer = send(suite.client, "k1")
     assert (answer.status_code, answer.json["type"]) == (409, "/problems/request-in-progress")
     assert answer.headers["Retry-After"] == "1"
