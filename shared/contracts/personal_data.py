@@ -25,9 +25,9 @@ def is_erasure(event_type: str) -> bool:
 
 
 def blanked(data: Any, schema: Schema) -> Any:
-    """`data` without what its dereferenced schema marks: null, or an empty list or object where one was."""
+    """`data` without what its dereferenced schema marks: null, or an empty list where there was one."""
     if schema.get("x-pii") is True:
-        return type(data)() if isinstance(data, list | dict) else None
+        return [] if isinstance(data, list) else None
     for each in schema.get("anyOf", ()):
         data = blanked(data, each)
     if isinstance(data, list):

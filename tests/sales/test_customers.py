@@ -180,37 +180,69 @@ def test_what_was_written_about_an_erased_contact_goes_and_what_was_planned_is_c
 ) -> None:
     made, other = contact(sales), contact(sales, given_name="Otto", emails=[])
     regarding = [{"type": "contact", "id": made["id"]}]
+    spoken = {"direction": "outbound", "call_ref": "+49301234567", "disposition": "Her husband answered"}
     call = {"type": "call", "subject": "Inès is ill", "outcome": "Ring her at home", "regarding": regarding}
-    logged = sales.done("/v1/activities/log", call)
+    logged = sales.done("/v1/activities/log", {**call, "call": spoken})
     visit = {"type": "visit", "subject": "See Inès", "due_at": "2026-03-03T09:00:00Z", "regarding": regarding}
     planned = sales.done("/v1/activities", visit)
     both = [{"type": "contact", "id": person["id"]} for person in (made, other)]
     meeting = {**visit, "type": "meeting", "regarding": [], "participants": both}
     met = sales.done("/v1/activities", meeting)
-    foreign = sales.done("/v1/activities", {**visit, "regarding": [{"type": "contact", "id": other["id"]}]})
-    assert erase(sales, made)["erased_activities"] == 3
+    second = sales.done("/v1/activities", {**visit, "regarding": [both[1], both[0]]})
+    foreign = sales.done("/v1/activities", {**visit, "regarding": [both[1]]})
+    assert erase(sales, made)["erased_activities"] == 4
 
     def shown(activity: Any) -> list[Any]:
         now = sales.get(f"/v1/activities/{activity['id']}")
         return [now[name] for name in ("status", "subject", "outcome")]
 
     assert shown(logged) == ["completed", "Erased", None]
+    heard = sales.get(f"/v1/activities/{logged['id']}")["call"]
+    assert heard == {"direction": "outbound", "call_ref": None, "disposition": None}
     assert shown(planned) == ["cancelled", "Erased", None]
-    assert shown(met) == ["planned", "Erased", None]
+    assert shown(met) == shown(second) == ["planned", "Erased", None]
     assert shown(foreign) == ["planned", "See Inès", None]
-    assert {fact.subject for fact in sales.facts("activity.erased")} == {
-        a["id"] for a in (logged, planned, met)
-    }
+    erased = {fact.subject for fact in sales.facts("activity.erased")}
+    assert erased == {activity["id"] for activity in (logged, planned, met, second)}
+    assert all(fact.data["subject"] == "Erased" for fact in sales.facts("activity.cancelled"))
 
 
-def test_quotes_sent_to_an_erased_contact_are_kept_and_named(sales: Sales) -> None:
+def test_quotes_that_name_an_erased_contact_are_kept_and_told(sales: Sales) -> None:
     made = contact(sales)
-    quote = sales.quote()
-    quote = sales.done(f"/v1/quotes/{quote['id']}/submit", version=quote["version"])
-    recipients = {"recipients": [{"email": "ines@acme.example", "contact_id": made["id"]}]}
-    sales.done(f"/v1/quotes/{quote['id']}/send", recipients, quote["version"])
-    assert erase(sales, made)["kept_quotes"] == [quote["number"]]
-    assert sales.get(f"/v1/quotes/{quote['id']}")["recipients"][0]["email"] == "ines@acme.example"
+
+    def sent(**recipient: Any) -> Any:
+        quote = sales.quote()
+        quote = sales.done(f"/v1/quotes/{quote['id']}/submit", version=quote["version"])
+        return sales.done(f"/v1/quotes/{quote['id']}/send", {"recipients": [recipient]}, quote["version"])
+
+    to_her = sent(email="else@acme.example", contact_id=made["id"])
+    to_her_address, signed, foreign = (
+        sent(email=f"{name}@acme.example") for name in ("ines", "boss", "otto")
+    )
+    signer = {"name": "Inès Brandt", "email": "ines@acme.example"}
+    assert sales.accept(signed, signer=signer).status_code == 200
+    kept = erase(sales, made)["kept_quotes"]
+    assert kept == sorted(quote["number"] for quote in (to_her, to_her_address, signed))
+    assert foreign["number"] not in kept
+    assert sales.get(f"/v1/quotes/{to_her['id']}")["recipients"][0]["email"] == "else@acme.example"
+
+
+@pytest.mark.parametrize(
+    ("name", "bears"), [("Inès Brandt", True), ("INES@acme.example", True), ("Brandt GmbH", False)]
+)
+def test_an_account_that_is_called_like_an_erased_contact_is_pointed_out(
+    sales: Sales, name: str, bears: bool
+) -> None:
+    account = sales.account(name=name)
+    assert erase(sales, contact(sales, account_id=account["id"]))["account_bears_name"] is bears
+    assert sales.get(f"/v1/accounts/{account['id']}")["name"] == name
+
+
+def test_nothing_new_is_written_about_an_erased_contact(sales: Sales) -> None:
+    made = erase(sales, contact(sales))["contact"]
+    body = {"type": "task", "subject": "Ring her", "regarding": [{"type": "contact", "id": made["id"]}]}
+    for path in ("/v1/activities", "/v1/activities/log"):
+        sales.refused(409, "contact-not-live", path, body)
 
 
 def test_erasing_again_tells_it_again(sales: Sales) -> None:

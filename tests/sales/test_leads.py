@@ -254,8 +254,12 @@ def test_a_late_reminder_of_an_earlier_handover_says_nothing(sales: Sales) -> No
 
 def test_a_lead_that_marketing_erased_says_no_more_who_it_was(sales: Sales) -> None:
     offer(sales)
+    call = {"type": "call", "subject": "Ines is ill", "regarding": [{"type": "lead", "id": LEAD}]}
+    logged = sales.done("/v1/activities/log", call)
     for _ in range(2):
         take_back(sales, "erased")
+    assert sales.get(f"/v1/activities/{logged['id']}")["subject"] == "Erased"
+    assert {fact.subject for fact in sales.facts("lead.erased")} == {LEAD}
     with sales.service.runtime.database.session() as session:
         person, interest = session.execute(text("SELECT person, interest FROM leads")).one()
     assert (set(person.values()), interest) == ({None}, None)
@@ -268,3 +272,12 @@ def test_erasing_the_contact_names_the_lead_it_came_from(sales: Sales) -> None:
     headers = bearer(sales.me, {"*": "all"}, mfa_at=int(time.time()))
     sales.done(f"/v1/contacts/{person['id']}/erase", version=person["version"], headers=headers)
     assert sales.facts("contact.erased")[0].data["lead_ids"] == [LEAD]
+
+
+def test_a_lead_does_not_become_an_erased_contact(sales: Sales) -> None:
+    offer(sales)
+    person = sales.done("/v1/contacts", {"family_name": "Brandt"})
+    headers = bearer(sales.me, {"*": "all"}, mfa_at=int(time.time()))
+    sales.done(f"/v1/contacts/{person['id']}/erase", version=1, headers=headers)
+    body = {**CREATE, "contact": {"link": person["id"]}}
+    sales.refused(409, "contact-not-live", f"{PATH}/accept", body, 1)

@@ -71,9 +71,11 @@ _CREATE_MONTH = sql.SQL("CREATE TABLE {} PARTITION OF archive FOR VALUES FROM ({
 
 _OF_AGGREGATES = """
 SELECT event_id, source, type, dataclass, payload FROM archive
-WHERE aggregate_id = ANY(%s) AND state = 'stored' AND erased_at IS NULL FOR UPDATE
+WHERE aggregate_id = ANY(%s) AND state = 'stored' FOR UPDATE
 """
-_BLANK = "UPDATE archive SET payload = %s, erased_at = %s WHERE event_id = %s AND source = %s"
+_BLANK = (
+    "UPDATE archive SET payload = %s, erased_at = coalesce(erased_at, %s) WHERE event_id = %s AND source = %s"
+)
 
 _FACT = """
 SELECT position, event_id::text, source, type, aggregate_id, aggregate_version, occurred_at, effective_at,

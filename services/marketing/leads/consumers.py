@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from services.marketing.leads.schemas import AcceptedLead, ErasedContact, LeavingUser, ReturnedLead
+from services.marketing.leads.schemas import (
+    AcceptedLead,
+    ErasedContact,
+    ErasedLead,
+    LeavingUser,
+    ReturnedLead,
+)
 from services.marketing.leads.use_cases import erase_person_of
 from services.marketing.processes import lead_handover
 from shared.db.unit_of_work import UnitOfWork
@@ -37,7 +43,13 @@ def erase_leads_when_contact_erased(fact: Fact, uow: UnitOfWork) -> None:
         erase_person_of(lead_id, uow)
 
 
+@handles("crm.sales.lead.erased.v1", reads=ErasedLead)
+def forget_answers_when_sales_erased_lead(fact: Fact, uow: UnitOfWork) -> None:
+    """Nothing here to blank; but having heard it, the inbox forgets what sales answered about the person."""
+
+
 HANDLERS = (
+    forget_answers_when_sales_erased_lead,
     erase_leads_when_contact_erased,
     convert_lead_when_sales_accepted,
     recycle_lead_when_sales_returned,

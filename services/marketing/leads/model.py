@@ -62,7 +62,10 @@ _ALLOWED = {
     "recycled": ["qualify", "disqualify", "merge"],
     "disqualified": ["reopen", "merge"],
 }
-_PERSONAL = ("given_name", "family_name", "email", "phone", "title", "language", "time_zone", "interest")
+_PERSONAL = (
+    *("given_name", "family_name", "email", "phone", "title", "language", "time_zone", "interest"),
+    *("submission_id", "disqualify_reason"),
+)
 _FILLED_BY_MERGE = (
     *(
         "given_name",
@@ -312,6 +315,10 @@ class Lead(AggregateRoot, Base):
         self.state, self.accept_by, self.cool_off_until = "converted", None, None
         self.account_id, self.contact_id, self.opportunity_id = ids
         self._unflag("unowned")
+        if self.erased_at is not None:
+            self._flag(
+                "contact_of_erased", f"Sales made the contact {contact_id} of it: erase that too.", moment
+            )
         self._note("convert", moment)
         self.record(
             LeadConverted(
@@ -394,10 +401,8 @@ class Lead(AggregateRoot, Base):
         self.record(LeadMerged(**self._state(moment), survivor_id=survivor.id, merged_at=moment.at))
 
     def erase(self, moment: Moment) -> None:
-        """Blank what says who this is, for good; what is still open is ruled out first. Told again where it was told
+        """Blank what says who this is, for good; what is still open is ruled out. Told again where it was told
         before: a service that was restored from an older backup must be able to hear it."""
-        if "disqualify" in self.allowed:
-            self.disqualify("erased", moment)
         for name in _PERSONAL:
             setattr(self, name, None)
         self._normalise()
@@ -406,13 +411,26 @@ class Lead(AggregateRoot, Base):
         self.explanation = _unseen(self.explanation, "criteria")
         self.log = [{**entry, "detail": None} for entry in self.log]
         self.attention = []
+        if "disqualify" in self.allowed:
+            self.disqualify("erased", moment)
         self.erased_at = moment.at
         self._note("erase", moment)
         self.record(LeadErased(**self._state(moment), erased_at=moment.at))
 
+    def require_own_erasure(self) -> None:
+        """Raise IllegalState where erasing another record erases this one too."""
+        first = {"merged": f"the lead {self.merged_into_id}", "converted": f"the contact {self.contact_id}"}
+        if self.state in first and (self.merged_into_id or self.contact_id):
+            raise IllegalState(
+                f"Erase {first[self.state]}, and this lead goes with it.",
+                state=self.state,
+                allowed=self.allowed,
+            )
+
     def flag_unjudged(self, error: str, moment: Moment) -> None:
         """The checks failed for good."""
-        self._flag("not_judged", error, moment)
+        if self.erased_at is None:
+            self._flag("not_judged", error, moment)
 
     def _hand_over(self, verb: str, handover: Handover, by: str, reason: str | None, moment: Moment) -> None:
         self.state, self.handover_no = "qualified", self.handover_no + 1
@@ -566,10 +584,11 @@ def _signed(moment: Moment, judge: str) -> dict[str, str]:
 
 
 def _unseen(judgement: dict[str, Any] | None, grounds: str) -> dict[str, Any] | None:
-    """A verdict or an explanation without the values that its grounds saw."""
+    """A verdict or an explanation without the values that its grounds saw, and without a person's own words."""
     if judgement is None:
         return None
-    return {**judgement, grounds: [{**ground, "seen": None} for ground in judgement[grounds]]}
+    blank = [{**ground, "seen": None} for ground in judgement[grounds]]
+    return {**judgement, grounds: [{**g, "detail": ""} if g.get("code") == "override" else g for g in blank]}
 
 
 def _shown(each: Contribution) -> dict[str, Any]:

@@ -54,6 +54,7 @@ _LISTED = (
     Lead.accept_by,
     Lead.merged_into_id,
     Lead.captured_at,
+    Lead.erased_at,
     Lead.created_at,
     Lead.updated_at,
 )
@@ -87,6 +88,7 @@ _LEADS = Listing(
         "owner_team_id": equals(Lead.owner_team_id),
         "campaign_id": equals(Lead.campaign_id),
         "form_id": equals(Lead.form_id),
+        "erased": lambda yes: Lead.erased_at.is_not(None) if yes else Lead.erased_at.is_(None),
         "email": _mailbox,
         "captured_at_gte": at_least(Lead.captured_at),
         "captured_at_lte": at_most(Lead.captured_at),

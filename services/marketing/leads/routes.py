@@ -197,8 +197,8 @@ def erase_lead(lead_id: uuid.UUID, expected_version: int) -> Lead:
     """Forget a person, for good.
 
     Names, addresses, numbers and what was sent in are blanked, of leads merged into this one too; sales and the archive
-    do the same within seconds. Nothing brings it back. Where sales has made a contact of the lead, erase that: the lead
-    follows.
+    do the same within seconds. Nothing brings it back. Where sales has made a contact of it, that is to be erased: the
+    lead follows.
     """
     return use_cases.erase_lead(
         lead_id,

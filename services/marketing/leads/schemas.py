@@ -18,6 +18,7 @@ __all__ = [
     "DismissDuplicate",
     "Doubles",
     "ErasedContact",
+    "ErasedLead",
     "HandOver",
     "LeadFilters",
     "LeadOut",
@@ -154,6 +155,7 @@ class LeadRow(Schema):
     accept_by = fields.Timestamp(allow_none=True)
     merged_into_id = fields.Id(allow_none=True)
     captured_at = fields.Timestamp()
+    erased_at = fields.Timestamp(allow_none=True)
     created_at = fields.Timestamp()
     updated_at = fields.Timestamp()
 
@@ -236,7 +238,6 @@ class LeadOut(LeadRow):
     account_id = fields.Id(allow_none=True)
     contact_id = fields.Id(allow_none=True)
     opportunity_id = fields.Id(allow_none=True)
-    erased_at = fields.Timestamp(allow_none=True)
     attention = fields.List(fields.Nested(_Attention))
     log = fields.List(fields.Nested(_LogEntry))
     root_correlation_id = fields.Id()
@@ -271,6 +272,7 @@ class LeadFilters(Schema):
     captured_at_gte = fields.Timestamp()
     captured_at_lte = fields.Timestamp()
     needs_attention = fields.Boolean()
+    erased = fields.Boolean()
     ids = fields.List(fields.Id(), validate=validate.Length(max=200))
     sort = fields.Sort("captured_at", "score", default="-captured_at")
 
@@ -289,6 +291,12 @@ class ErasedContact(MessageSchema):
     """What is read of `sales.contact.erased`."""
 
     lead_ids = members.List(members.UUID(), required=True)
+
+
+class ErasedLead(MessageSchema):
+    """What is read of `sales.lead.erased`."""
+
+    lead_id = members.UUID(required=True)
 
 
 class ReturnedLead(MessageSchema):

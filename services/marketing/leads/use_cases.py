@@ -7,12 +7,11 @@ import uuid
 
 from sqlalchemy import ColumnElement
 
-from services.marketing.leads.errors import LeadUnknown, MergeImpossible
+from services.marketing.leads.errors import MergeImpossible
 from services.marketing.leads.model import DuplicateDismissal, Lead, Moment
 from services.marketing.leads.repository import Leads
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import current_cause
-from shared.kernel.errors import IllegalState
 
 __all__ = [
     "COOLING",
@@ -54,20 +53,16 @@ def erase_lead(
     """Forget a person, for good: the lead and those merged into it. Raises NotFound, Stale, IllegalState."""
     with uow:
         lead = Leads(uow.session).get(lead_id, expected_version=expected_version, where=where)
-        if lead.merged_into_id is not None:
-            raise IllegalState(
-                "Erase the lead that it was merged into.", state=lead.state, allowed=lead.allowed
-            )
+        lead.require_own_erasure()
         _erase(lead, uow)
         return lead
 
 
 def erase_person_of(lead_id: uuid.UUID, uow: UnitOfWork) -> None:
-    """A customer who came from this lead is to be forgotten. Raises LeadUnknown."""
+    """A customer who came from this lead is to be forgotten; one that is not here, after a restore, needs nothing."""
     lead = Leads(uow.session).survivor(lead_id)
-    if lead is None:
-        raise LeadUnknown(f"There is no lead {lead_id}.")
-    _erase(lead, uow)
+    if lead is not None:
+        _erase(lead, uow)
 
 
 def _erase(lead: Lead, uow: UnitOfWork) -> None:

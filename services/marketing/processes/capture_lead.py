@@ -92,8 +92,6 @@ def capture_lead(
             if duplicate_policy == "reject":
                 raise DuplicateLead("Work with the lead that is there.", lead_id=str(twin.id))
             if duplicate_policy == "link":
-                # A worker may be judging it at this moment.
-                twin = leads.get(twin.id, lock=True)
                 _keep_arrival(uow, arrival, fingerprint, twin, behaviour_type, captured_at, moment)
                 twin.came_again(moment)
                 rescore(twin, uow)
@@ -198,7 +196,10 @@ def _of_mailbox(leads: Leads, mailbox: str | None) -> Lead | None:
     if mailbox is None:
         return None
     hold(leads.session, f"mailbox {mailbox}")
-    return leads.of_mailbox(mailbox)
+    found = leads.of_mailbox(mailbox)
+    # A worker may be judging it at this moment, or somebody erasing it: then it is nobody's lead any more.
+    twin = leads.get(found.id, lock=True) if found is not None else None
+    return twin if twin is not None and twin.erased_at is None else None
 
 
 def _keep_arrival(

@@ -118,7 +118,7 @@ def convert_lead(
         if lead is None:
             raise LeadUnknown(f"There is no lead {lead_id}.")
         lead.convert(account_id, contact_id, opportunity_id, moment_now(uow, origin))
-        _stop_timers(lead, uow)
+        _end_handover(lead, uow)
         return lead
 
 
@@ -136,7 +136,7 @@ def take_back_lead(
         moment = moment_now(uow, origin)
         cool_off = ScoringModels(uow.session).active().cool_off
         if lead.take_back(handover_no, reason, note, moment.at + cool_off, moment):
-            _stop_timers(lead, uow)
+            _end_handover(lead, uow)
         return lead
 
 
@@ -203,7 +203,7 @@ def _watch(handover: Handover, uow: UnitOfWork) -> None:
         uow.timers.set("lead", handover.lead_id, SILENCE, handover.accept_by, payload)
 
 
-def _stop_timers(lead: Lead, uow: UnitOfWork) -> None:
+def _end_handover(lead: Lead, uow: UnitOfWork) -> None:
     uow.timers.cancel("lead", lead.id, SILENCE)
     if lead.state == "converted":
         uow.timers.cancel("lead", lead.id, COOLING)

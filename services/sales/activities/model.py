@@ -131,6 +131,8 @@ class Activity(AggregateRoot, Base):
         """Blank what was written about a person who is to be forgotten; that and when it took place stays."""
         self.subject = "Erased"
         self.outcome = self.next_step = self.cancel_reason = None
+        if self.call is not None:
+            self.call = {**self.call, "call_ref": None, "disposition": None}
         self.record(ActivityErased(**self._state(now), erased_at=now))
 
     @classmethod

@@ -18,8 +18,10 @@ class Activities(Repository[Activity]):
 
     model = Activity
 
-    def with_contact(self, contact_id: uuid.UUID) -> Sequence[Activity]:
-        """Those about a contact, and those it takes part in."""
-        takes_part = Activity.participants.contains([{"type": "contact", "id": str(contact_id)}])
-        query = select(Activity).where(or_(Activity.contact_id == contact_id, takes_part))
+    def about(self, noun: str, record_id: uuid.UUID) -> Sequence[Activity]:
+        """Those that regard a contact or a lead, and those it takes part in."""
+        named = [{"type": noun, "id": str(record_id)}]
+        query = select(Activity).where(
+            or_(Activity.regarding.contains(named), Activity.participants.contains(named))
+        )
         return self.session.scalars(query.order_by(Activity.id)).all()

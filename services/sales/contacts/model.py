@@ -70,8 +70,7 @@ class Contact(AggregateRoot, Base):
 
     def edit(self, changes: Mapping[str, Any], *, origin: str, now: datetime) -> bool:
         """Apply `changes`; False when nothing differs. Raises ContactNotLive, NameNeeded."""
-        if self.status != "live":
-            raise ContactNotLive(f"The contact is {self.status}.")
+        self.require_live()
         changed = [name for name, value in changes.items() if getattr(self, name) != value]
         for name in changed:
             setattr(self, name, changes[name])
@@ -79,6 +78,11 @@ class Contact(AggregateRoot, Base):
             self._name()
             self.record(ContactChanged(**self._state(origin, now), changed_fields=changed))
         return bool(changed)
+
+    def require_live(self) -> None:
+        """Raise ContactNotLive unless it is."""
+        if self.status != "live":
+            raise ContactNotLive(f"The contact is {self.status}.")
 
     def erase(self, lead_ids: Sequence[uuid.UUID], now: datetime) -> None:
         """Blank what says who this is, for good. `lead_ids`: the leads it came from. Told again where it was told

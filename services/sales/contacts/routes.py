@@ -15,8 +15,8 @@ from services.sales.contacts.schemas import (
     ErasureOut,
 )
 from services.sales.processes import file_contact
-from services.sales.processes.erase_contact import Erasure
-from services.sales.processes.erase_contact import erase_contact as erase
+from services.sales.processes.erase_person import Erasure
+from services.sales.processes.erase_person import erase_contact as erase
 from shared.db.listing import Page
 from shared.web import Blueprint, principal, session, unit_of_work
 
@@ -71,9 +71,9 @@ def edit_contact(changes: dict[str, Any], contact_id: uuid.UUID, expected_versio
 def erase_contact(contact_id: uuid.UUID, expected_version: int) -> Erasure:
     """Forget a person, for good.
 
-    Names, addresses, numbers and marks of the contact and the words of its activities are blanked; the other services
-    and the archive do the same within seconds. Quotes sent to the person are kept and named in the answer. Nothing
-    brings it back.
+    Names, addresses and numbers of the contact and the words of its activities are blanked; the other services and the
+    archive do the same within seconds. Quotes that name the person are kept and told in the answer. Nothing brings it
+    back.
     """
     return erase(
         contact_id,

@@ -99,8 +99,13 @@ class ErasureOut(Schema):
     kept_quotes = fields.List(
         fields.String(),
         metadata={
-            "description": "Numbers of quotes that were sent to the person: business letters, kept as they are."
+            "description": "Numbers of quotes sent to the person or signed by it: business letters, kept."
         },
+    )
+    account_bears_name = fields.Boolean(
+        metadata={
+            "description": "Whether the account is called like the person. It is not renamed by itself."
+        }
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.sales.leads.schemas import MarketingLead, QualifiedLead
-from services.sales.leads.use_cases import erase_lead, offer_lead, withdraw_lead
+from services.sales.leads.use_cases import offer_lead, withdraw_lead
+from services.sales.processes.erase_person import erase_lead
 from shared.db.unit_of_work import UnitOfWork
 from shared.messaging.consumers import handles
 from shared.messaging.envelope import Fact

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.kernel.events import Event
 
-__all__ = ["LeadAccepted", "LeadReturned"]
+__all__ = ["LeadAccepted", "LeadErased", "LeadReturned"]
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,15 @@ class LeadReturned(Event):
     returned_by: uuid.UUID
     reason: str
     note: str | None
+    origin: str
+    effective_at: datetime
+
+
+@dataclass(frozen=True)
+class LeadErased(Event):
+    TYPE = "crm.sales.lead.erased.v1"
+
+    lead_id: uuid.UUID
+    erased_at: datetime
     origin: str
     effective_at: datetime

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped
 
 from services.sales.database import Base
 from services.sales.leads.errors import AlreadyAccepted
-from services.sales.leads.events import LeadAccepted, LeadReturned
+from services.sales.leads.events import LeadAccepted, LeadErased, LeadReturned
 from shared.db.base import AggregateRoot
 from shared.kernel.errors import IllegalState
 
@@ -129,10 +129,11 @@ class Lead(AggregateRoot, Base):
         if self.state == "offered":
             self.state, self.attention = "withdrawn", []
 
-    def erase(self) -> None:
+    def erase(self, now: datetime) -> None:
         """Blank what says who the person is, as marketing has."""
         self.person = dict.fromkeys(self.person)
         self.interest = self.return_note = None
+        self.record(LeadErased(lead_id=self.id, erased_at=now, origin="user", effective_at=now))
 
     def flag(self, code: str, detail: str, now: datetime) -> None:
         """Ask people to look, while it is on offer."""

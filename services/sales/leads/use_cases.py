@@ -17,7 +17,6 @@ from shared.messaging.timers import Timer
 __all__ = [
     "REMINDER",
     "WAITING",
-    "erase_lead",
     "flag_waiting_lead",
     "offer_lead",
     "remind_of_lead",
@@ -77,13 +76,6 @@ def withdraw_lead(lead_id: uuid.UUID, uow: UnitOfWork) -> None:
         if lead is not None:
             lead.withdraw()
             stop_watching(lead, uow)
-
-
-def erase_lead(lead_id: uuid.UUID, uow: UnitOfWork) -> None:
-    """The person is to be forgotten; a lead that never came here needs nothing."""
-    lead = Leads(uow.session).find(lead_id, lock=True)
-    if lead is not None:
-        lead.erase()
 
 
 def remind_of_lead(timer: Timer, uow: UnitOfWork) -> None:

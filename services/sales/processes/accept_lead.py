@@ -123,7 +123,9 @@ def _contact(
 ) -> Contact:
     if "link" in choice:
         seen = contact_queries.visible_contacts(principal)
-        return Contacts(uow.session).get(choice["link"], where=seen)
+        contact = Contacts(uow.session).get(choice["link"], where=seen)
+        contact.require_live()
+        return contact
     values = _contact_values(lead, choice["create"])
     if not confirmed:
         _refuse_probable("contact", contact_queries.find_duplicates(uow.session, values, account.id))

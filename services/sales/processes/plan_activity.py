@@ -35,7 +35,7 @@ _NAMED = ("account", "contact", "opportunity", "lead")
 
 
 def plan_activity(values: Mapping[str, Any], principal: Principal, uow: UnitOfWork) -> Activity:
-    """Plan something to do. Raises NotFound for what `principal` does not see, DueInPast."""
+    """Plan something to do. Raises NotFound for what `principal` does not see, ContactNotLive, DueInPast."""
     with uow:
         return use_cases.plan_activity(_with_customer(values, principal, uow), uow)
 
@@ -43,7 +43,7 @@ def plan_activity(values: Mapping[str, Any], principal: Principal, uow: UnitOfWo
 def log_activity(
     values: Mapping[str, Any], principal: Principal, done_by: uuid.UUID, uow: UnitOfWork
 ) -> Activity:
-    """Keep what took place. Raises NotFound for what `principal` does not see."""
+    """Keep what took place. Raises NotFound for what `principal` does not see, ContactNotLive."""
     with uow:
         return use_cases.log_activity(_with_customer(values, principal, uow), done_by, uow)
 
@@ -54,6 +54,8 @@ def _with_customer(values: Mapping[str, Any], principal: Principal, uow: UnitOfW
     found = [(item["type"], _READ[item["type"]](uow.session, principal, item["id"])) for item in regarding]
     concerned: dict[str, uuid.UUID | None] = {f"{noun}_id": None for noun in _NAMED}
     for noun, record in found:
+        if noun == "contact":
+            record.require_live()
         if noun in _NAMED:
             concerned[f"{noun}_id"] = concerned[f"{noun}_id"] or record.id
     for _, record in found:

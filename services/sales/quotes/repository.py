@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 
 from services.sales.quotes.approvals import ApprovalRule
 from services.sales.quotes.model import ApprovalRuleRow, Quote
@@ -39,9 +39,11 @@ class Quotes(Repository[Quote]):
             for row in rows
         ]
 
-    def numbers_sent_to(self, contact_id: uuid.UUID) -> Sequence[str]:
-        """The numbers of the quotes that a contact was sent."""
-        was_sent = Quote.recipients.contains([{"contact_id": str(contact_id)}])
-        return self.session.scalars(
-            select(Quote.number).where(was_sent).distinct().order_by(Quote.number)
-        ).all()
+    def numbers_naming(self, contact_id: uuid.UUID, addresses: Sequence[str]) -> Sequence[str]:
+        """The numbers of the quotes that a contact was sent or, under one of its mail addresses, has signed."""
+        names = [Quote.recipients.contains([{"contact_id": str(contact_id)}])]
+        for address in addresses:
+            names.append(Quote.recipients.contains([{"email": address}]))
+            names.append(Quote.signer.contains({"email": address}))
+        query = select(Quote.number).where(or_(*names)).distinct().order_by(Quote.number)
+        return self.session.scalars(query).all()

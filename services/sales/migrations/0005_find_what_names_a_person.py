@@ -1,4 +1,4 @@
-"""Find what names a contact: its activities, the leads it came from and the quotes it was sent."""
+"""Find what names a person: activities, the leads a contact came from, the quotes it was sent or signed."""
 
 from alembic import op
 
@@ -6,10 +6,11 @@ revision = "0005"
 down_revision = "0004"
 
 INDEXES = """
-CREATE INDEX ix_activities_contact_id ON activities (contact_id) WHERE contact_id IS NOT NULL;
+CREATE INDEX ix_activities_regarding ON activities USING gin (regarding jsonb_path_ops);
 CREATE INDEX ix_activities_participants ON activities USING gin (participants jsonb_path_ops);
 CREATE INDEX ix_leads_contact_id ON leads (contact_id) WHERE contact_id IS NOT NULL;
 CREATE INDEX ix_quotes_recipients ON quotes USING gin (recipients jsonb_path_ops);
+CREATE INDEX ix_quotes_signer ON quotes USING gin (signer jsonb_path_ops);
 """
 
 
@@ -19,6 +20,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
-        "DROP INDEX ix_activities_contact_id, ix_activities_participants, ix_leads_contact_id,"
-        " ix_quotes_recipients"
+        "DROP INDEX ix_activities_regarding, ix_activities_participants, ix_leads_contact_id,"
+        " ix_quotes_recipients, ix_quotes_signer"
     )
