@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -43,19 +45,25 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When something was measured, of which commit (with a plus sign when the code differs from it), and how many
-    processes wanted a processor before, on average of a minute."""
+    """When something was measured, of which commit (with a plus sign when the code differs from it), and what the
+    machine was like just before: how many processes wanted a processor, on average of a minute, and how many
+    milliseconds a fixed loop and a page's way to the disk took. What others take from a virtual machine, its load does
+    not show."""
 
     at: datetime
     commit: str
     load: float
+    loop_ms: float
+    sync_ms: float
 
     @classmethod
     def now(cls) -> Occasion:
         """This moment, before a measurement."""
         found = _git("rev-parse", "--short", "HEAD")
         changed = _git("status", "--porcelain", "--", "shared", "services", "deploy", "bench/*.py")
-        return cls(datetime.now(UTC), f"{found}+" if changed else found, os.getloadavg()[0])
+        return cls(
+            datetime.now(UTC), f"{found}+" if changed else found, os.getloadavg()[0], _loop_ms(), _sync_ms()
+        )
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
@@ -77,12 +85,37 @@ def keep(rows: Sequence[Row], occasion: Occasion) -> None:
     members = ("name", "ours", "raw", "ratio", "unit", "goal")
     shown = [{name: asdict(row)[name] for name in members} for row in rows]
     _LATEST.write_text(json.dumps(shown, indent=2) + "\n")
-    stamp = f"{occasion.at:%Y-%m-%d %H:%M} | {occasion.commit} | {occasion.load:.1f}"
+    machine = f"{occasion.load:.1f} | {occasion.loop_ms:.0f} | {occasion.sync_ms:.2f}"
+    stamp = f"{occasion.at:%Y-%m-%d %H:%M} | {occasion.commit} | {machine}"
     with _HISTORY.open("a") as history:
         for row in rows:
             figures = f"{_number(row.ours)} | {_number(row.raw)} | {_ratio(row.ratio)}"
             met = "yes" if row.is_met else "no"
             history.write(f"| {stamp} | {row.name} | {figures} | {row.unit} | {row.goal} | {met} |\n")
+
+
+def _loop_ms() -> float:
+    """The least of five times that a million additions in Python take."""
+
+    def once() -> float:
+        began, total = time.perf_counter(), 0
+        for number in range(1_000_000):
+            total += number
+        return 1000 * (time.perf_counter() - began)
+
+    return min(once() for _ in range(5))
+
+
+def _sync_ms() -> float:
+    """The time that the disk takes to keep a page, at nine of ten of a hundred tries: a commit waits for it."""
+    taken = []
+    with tempfile.TemporaryFile(dir=_HERE / "results") as file:
+        for _ in range(100):
+            os.write(file.fileno(), bytes(8192))
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            taken.append(1000 * (time.perf_counter() - began))
+    return sorted(taken)[89]
 
 
 def _git(*arguments: str) -> str:

@@ -48,7 +48,8 @@ def keep(name: str, rows: Sequence[Mapping[str, Any]], occasion: Occasion) -> bo
     """Put a part into results/scale.json; whether all parts are there, and docs/scaling_figures.md is written anew."""
     known = json.loads(_LATEST.read_text()) if _LATEST.exists() else {}
     occasion_of = (
-        f"{occasion.at:%Y-%m-%d %H:%M} UTC, commit {occasion.commit}, load before {occasion.load:.1f}"
+        f"{occasion.at:%Y-%m-%d %H:%M} UTC, commit {occasion.commit}, load before {occasion.load:.1f},"
+        f" loop {occasion.loop_ms:.0f} ms, sync {occasion.sync_ms:.2f} ms"
     )
     known[name] = {"occasion": occasion_of, "processors": psutil.cpu_count(), "rows": list(rows)}
     _LATEST.parent.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from bench import scale_page
 from bench.results import Occasion
 from bench.sizing import Assumed, Costs, needs
 
-OCCASION = Occasion(datetime(2026, 11, 22, 6, 30, tzinfo=UTC), "abc1234", 0.25)
+OCCASION = Occasion(datetime(2026, 11, 22, 6, 30, tzinfo=UTC), "abc1234", 0.25, 61.0, 0.42)
 COSTS = Costs(
     read=0.006,
     read_db=0.002,
@@ -158,7 +158,7 @@ def test_a_page_is_written_once_every_part_is_measured(files: Path) -> None:
     assert scale_page.keep(last, ROWS[last], OCCASION)
     assert set(json.loads((files / "results" / "scale.json").read_text())) == set(ROWS)
     page = (files / "page.md").read_text()
-    assert "Measured 2026-11-22 06:30 UTC, commit abc1234, load before 0.2." in page
+    assert "Measured 2026-11-22 06:30 UTC, commit abc1234, load before 0.2, loop 61 ms, sync 0.42 ms." in page
 
 
 def test_a_part_that_is_measured_again_replaces_the_old_one_and_no_other(files: Path) -> None:
