@@ -36,7 +36,7 @@ demo: setup ## Drive the main flow through the running suite and print what happ
 	@$(RUN) -m deploy.local.demo $(if $(JSON),--json $(JSON))
 
 test: setup ## Run all tests (ARGS="tests/sales -k win" for some)
-	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: setup ## Do every fault to running processes and check the promise (FAULT=poison,8 TRANSPORT=kafka SEEDS=3)
 	@$(RUN) -m tests.faults $(if $(FAULT),--fault $(FAULT)) $(if $(TRANSPORT),--transport $(TRANSPORT)) \

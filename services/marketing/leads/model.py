@@ -28,6 +28,15 @@ from services.marketing.leads.events import (
     LeadRecycled,
     LeadScored,
 )
+from services.marketing.leads.rules import (
+    ALLOWED,
+    BY_VERDICT,
+    FILLED_BY_MERGE,
+    JUDGED,
+    PERSONAL,
+    TOLD_STEP,
+    unseen,
+)
 from services.marketing.scoring import Contribution, Fit, decayed, rounded
 from shared.db.base import AggregateRoot
 from shared.kernel.errors import IllegalState
@@ -35,7 +44,6 @@ from shared.kernel.events import to_data
 from shared.kernel.ids import new_id
 
 __all__ = [
-    "RETURN_REASONS",
     "BehaviourRow",
     "DuplicateDismissal",
     "Handover",
@@ -44,43 +52,6 @@ __all__ = [
     "Scored",
     "Submission",
 ]
-
-RETURN_REASONS = ("not_now", "wrong_person", "no_budget", "unreachable", "not_genuine")
-"""Why sales gives a lead back."""
-
-TOLD_STEP = 10
-"""A score that moved by less is not worth a fact."""
-
-_BY_VERDICT = {"genuine": "open", "suspect": "held", "fake": "rejected"}
-_JUDGED = ("new", "open", "held", "rejected")
-_ALLOWED = {
-    "new": ["disqualify", "merge"],
-    "open": ["qualify", "override_verdict", "disqualify", "merge"],
-    "held": ["override_verdict", "disqualify", "merge"],
-    "rejected": ["override_verdict", "disqualify", "merge"],
-    "qualified": ["assign", "disqualify", "merge"],
-    "recycled": ["qualify", "disqualify", "merge"],
-    "disqualified": ["reopen", "merge"],
-}
-_PERSONAL = (
-    *("given_name", "family_name", "email", "phone", "title", "language", "time_zone", "interest"),
-    *("submission_id", "disqualify_reason"),
-)
-_FILLED_BY_MERGE = (
-    *(
-        "given_name",
-        "family_name",
-        "email",
-        "phone",
-        "title",
-        "language",
-        "time_zone",
-        "company_name",
-        "domain",
-    ),
-    *("industry", "employee_count", "country", "region", "postal_code", "product_group", "interest"),
-    *("campaign_id", "consent_text_version"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +170,7 @@ class Lead(AggregateRoot, Base):
     @property
     def allowed(self) -> list[str]:
         """The verbs that its state allows."""
-        return [] if self.erased_at else _ALLOWED.get(self.state, [])
+        return [] if self.erased_at else ALLOWED.get(self.state, [])
 
     @property
     def is_genuine(self) -> bool:
@@ -226,7 +197,7 @@ class Lead(AggregateRoot, Base):
 
     def judge(self, finding: Finding, moment: Moment) -> bool:
         """Take the machine's verdict; False where the lead is past judging. A person's own verdict stays in force."""
-        if self.state not in _JUDGED:
+        if self.state not in JUDGED:
             return False
         found: dict[str, Any] = to_data(asdict(finding))
         self.machine_verdict = {**found, **_signed(moment, "machine")}
@@ -381,7 +352,7 @@ class Lead(AggregateRoot, Base):
         """Take it up again, as its verdict says. Raises IllegalState."""
         self._require("reopen")
         self.disqualify_reason = None
-        self.state = "new" if self.verdict is None else _BY_VERDICT[self.verdict["value"]]
+        self.state = "new" if self.verdict is None else BY_VERDICT[self.verdict["value"]]
         self._note("reopen", moment, reason)
 
     def merge_into(self, survivor: Lead, moment: Moment) -> None:
@@ -389,7 +360,7 @@ class Lead(AggregateRoot, Base):
         self._require("merge")
         if self.state == "qualified":
             self.recycle("duplicate", None, moment)
-        for name in _FILLED_BY_MERGE:
+        for name in FILLED_BY_MERGE:
             if getattr(survivor, name) in (None, "") and getattr(self, name) is not None:
                 setattr(survivor, name, getattr(self, name))
         survivor._normalise()
@@ -403,12 +374,12 @@ class Lead(AggregateRoot, Base):
     def erase(self, moment: Moment) -> None:
         """Blank what says who this is, for good; what is still open is ruled out. Told again where it was told
         before: a service that was restored from an older backup must be able to hear it."""
-        for name in _PERSONAL:
+        for name in PERSONAL:
             setattr(self, name, None)
         self._normalise()
-        self.verdict = _unseen(self.verdict, "reasons")
-        self.machine_verdict = _unseen(self.machine_verdict, "reasons")
-        self.explanation = _unseen(self.explanation, "criteria")
+        self.verdict = unseen(self.verdict, "reasons")
+        self.machine_verdict = unseen(self.machine_verdict, "reasons")
+        self.explanation = unseen(self.explanation, "criteria")
         self.log = [{**entry, "detail": None} for entry in self.log]
         self.attention = []
         if "disqualify" in self.allowed:
@@ -453,7 +424,7 @@ class Lead(AggregateRoot, Base):
 
     def _decide(self, verdict: dict[str, Any], moment: Moment, verb: str) -> None:
         self.verdict = verdict
-        self.state = _BY_VERDICT[verdict["value"]]
+        self.state = BY_VERDICT[verdict["value"]]
         self._note(verb, moment, verdict["value"])
         self.record(LeadJudged(**self._state(moment), verdict=verdict))
 
@@ -581,14 +552,6 @@ class DuplicateDismissal(Base):
 
 def _signed(moment: Moment, judge: str) -> dict[str, str]:
     return {"judged_at": str(to_data(moment.at)), "judged_by": judge}
-
-
-def _unseen(judgement: dict[str, Any] | None, grounds: str) -> dict[str, Any] | None:
-    """A verdict or an explanation without the values that its grounds saw, and without a person's own words."""
-    if judgement is None:
-        return None
-    blank = [{**ground, "seen": None} for ground in judgement[grounds]]
-    return {**judgement, grounds: [{**g, "detail": ""} if g.get("code") == "override" else g for g in blank]}
 
 
 def _shown(each: Contribution) -> dict[str, Any]:
