@@ -109,7 +109,8 @@ def _loop_ms() -> float:
 def _sync_ms() -> float:
     """The time that the disk takes to keep a page, at nine of ten of a hundred tries: a commit waits for it."""
     taken = []
-    with tempfile.TemporaryFile(dir=_HERE / "results") as file:
+    _LATEST.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryFile(dir=_LATEST.parent) as file:
         for _ in range(100):
             os.write(file.fileno(), bytes(8192))
             began = time.perf_counter()

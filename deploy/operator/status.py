@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.contracts.catalog import Catalog
 from shared.observability.lookout import Health
 
 __all__ = ["complaints", "show"]
@@ -28,6 +29,8 @@ def complaints(services: Sequence[Health]) -> list[str]:
                 found.append(f"{name}: its {process} is degraded, these fail: {', '.join(health.failing)}.")
             elif state != "ready":
                 found.append(f"{name}: its {process} is {state}.")
+        if health.bus == "ready" and _reads(name) and health.count("crm_consumer_lag") is None:
+            found.append(f"{name}: how far it has read is not known yet; look again in some seconds.")
         outbox_age = health.figures.get("crm_outbox_oldest_age_seconds", 0)
         if outbox_age > PATIENCE_SECONDS:
             found.append(f"{name}: a fact has waited {_age(outbox_age)} to be sent: crm outbox list {name}")
@@ -40,6 +43,11 @@ def complaints(services: Sequence[Health]) -> list[str]:
         if blocked:
             found.append(f"{name}: {_some(blocked, 'key')} blocked behind them.")
     return found
+
+
+def _reads(service: str) -> bool:
+    """Whether a service receives facts."""
+    return bool(Catalog.load().subscriptions(service))
 
 
 def show(services: Sequence[Health], console: Console) -> bool:

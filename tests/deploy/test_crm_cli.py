@@ -29,6 +29,7 @@ from shared.observability.lookout import Address, Health
 TOPIC = "crm.identity.team"
 TYPE = "crm.identity.team.changed.v1"
 SALES = Address("sales", "http://sales.test", "http://sales-bus.test")
+IDENTITY = Address("identity", "http://identity.test", "http://identity-bus.test")
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +113,17 @@ def test_status_names_what_is_wrong_and_the_command_that_shows_more() -> None:
         "sales: 2 dead letters: crm dlq list sales",
         "sales: 1 key blocked behind them.",
     ]
-    assert complaints([Health(SALES, "ready", "ready", (), {})]) == []
-    assert complaints([Health(SALES, "silent", "ready", (), {})]) == ["sales: its API is silent."]
+    well = {"crm_consumer_lag": 0.0}
+    assert complaints([Health(SALES, "ready", "ready", (), well)]) == []
+    assert complaints([Health(SALES, "silent", "ready", (), well)]) == ["sales: its API is silent."]
+
+
+def test_a_service_is_not_said_to_be_well_before_it_is_known_how_far_it_has_read() -> None:
+    assert complaints([Health(SALES, "ready", "ready", (), {})]) == [
+        "sales: how far it has read is not known yet; look again in some seconds."
+    ]
+    # One that reads nothing has nothing to tell.
+    assert complaints([Health(IDENTITY, "ready", "ready", (), {})]) == []
 
 
 def test_a_letter_is_listed_shown_and_exported(suite: LocalSuite, letter: str) -> None:
