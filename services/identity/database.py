@@ -7,7 +7,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from shared.db.base import TYPES, new_metadata
 from shared.db.locks import hold
 
-__all__ = ["Base", "lock_organisation"]
+__all__ = ["Base", "lock_installation", "lock_organisation"]
 
 
 class Base(DeclarativeBase):
@@ -23,3 +23,8 @@ def lock_organisation(session: Session) -> None:
     Two moves that are fine alone can close a ring together, and two administrators can step down at once.
     """
     hold(session, "organisation chart")
+
+
+def lock_installation(session: Session) -> None:
+    """Until commit nobody else sets the installation up."""
+    hold(session, "first run")

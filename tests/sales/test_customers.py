@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
 import pytest
 
-from shared.testing.tokens import bearer
 from tests.sales.conftest import BERLIN, Sales, euros, example
 
 LINKED = "crm.erp.customer.linked.v1"
@@ -135,16 +133,6 @@ def test_contacts_are_found_by_name_mail_and_phone(sales: Sales) -> None:
 # -- erasing -----------------------------------------------------------------------------------------------------
 
 
-def erase(sales: Sales, contact: Any) -> Any:
-    return sales.done(f"/v1/contacts/{contact['id']}/erase", version=contact["version"], headers=fresh(sales))
-
-
-def fresh(sales: Sales, *permissions: str) -> dict[str, str]:
-    """Headers of somebody who has just shown a second factor."""
-    held = dict.fromkeys(permissions or ["*"], "all")
-    return bearer(sales.me, held, mfa_at=int(time.time()))
-
-
 def test_an_erased_contact_says_no_more_who_it_was(sales: Sales) -> None:
     account = sales.account()
     made = contact(
@@ -158,7 +146,7 @@ def test_an_erased_contact_says_no_more_who_it_was(sales: Sales) -> None:
         preferred_channel="email",
         external_id="x-1",
     )
-    erased = erase(sales, made)["contact"]
+    erased = sales.erase(made)["contact"]
     assert (erased["status"], erased["given_name"], erased["family_name"]) == (
         "erased",
         None,
@@ -190,7 +178,7 @@ def test_what_was_written_about_an_erased_contact_goes_and_what_was_planned_is_c
     met = sales.done("/v1/activities", meeting)
     second = sales.done("/v1/activities", {**visit, "regarding": [both[1], both[0]]})
     foreign = sales.done("/v1/activities", {**visit, "regarding": [both[1]]})
-    assert erase(sales, made)["erased_activities"] == 4
+    assert sales.erase(made)["erased_activities"] == 4
 
     def shown(activity: Any) -> list[Any]:
         now = sales.get(f"/v1/activities/{activity['id']}")
@@ -221,7 +209,7 @@ def test_quotes_that_name_an_erased_contact_are_kept_and_told(sales: Sales) -> N
     )
     signer = {"name": "Inès Brandt", "email": "ines@acme.example"}
     assert sales.accept(signed, signer=signer).status_code == 200
-    kept = erase(sales, made)["kept_quotes"]
+    kept = sales.erase(made)["kept_quotes"]
     assert kept == sorted(quote["number"] for quote in (to_her, to_her_address, signed))
     assert foreign["number"] not in kept
     assert sales.get(f"/v1/quotes/{to_her['id']}")["recipients"][0]["email"] == "else@acme.example"
@@ -234,20 +222,20 @@ def test_an_account_that_is_called_like_an_erased_contact_is_pointed_out(
     sales: Sales, name: str, bears: bool
 ) -> None:
     account = sales.account(name=name)
-    assert erase(sales, contact(sales, account_id=account["id"]))["account_bears_name"] is bears
+    assert sales.erase(contact(sales, account_id=account["id"]))["account_bears_name"] is bears
     assert sales.get(f"/v1/accounts/{account['id']}")["name"] == name
 
 
 def test_nothing_new_is_written_about_an_erased_contact(sales: Sales) -> None:
-    made = erase(sales, contact(sales))["contact"]
+    made = sales.erase(contact(sales))["contact"]
     body = {"type": "task", "subject": "Ring her", "regarding": [{"type": "contact", "id": made["id"]}]}
     for path in ("/v1/activities", "/v1/activities/log"):
         sales.refused(409, "contact-not-live", path, body)
 
 
 def test_erasing_again_tells_it_again(sales: Sales) -> None:
-    erased = erase(sales, contact(sales))["contact"]
-    again = erase(sales, erased)["contact"]
+    erased = sales.erase(contact(sales))["contact"]
+    again = sales.erase(erased)["contact"]
     assert again["version"] > erased["version"]
     assert [fact.version for fact in sales.facts("contact.erased")] == [2, 3]
 
@@ -255,7 +243,7 @@ def test_erasing_again_tells_it_again(sales: Sales) -> None:
 def test_erasing_needs_its_permission_a_fresh_second_factor_and_the_version(sales: Sales) -> None:
     made = contact(sales)
     path = f"/v1/contacts/{made['id']}/erase"
-    assert sales.send(path, version=1, headers=fresh(sales, "contact.edit")).status_code == 403
+    assert sales.send(path, version=1, headers=sales.fresh("contact.edit")).status_code == 403
     refused = sales.send(path, version=1)
     assert (
         refused.status_code,
@@ -264,6 +252,6 @@ def test_erasing_needs_its_permission_a_fresh_second_factor_and_the_version(sale
         401,
         True,
     )
-    assert sales.send(path, headers=fresh(sales)).status_code == 428
-    assert sales.send(path, version=2, headers=fresh(sales)).status_code == 412
+    assert sales.send(path, headers=sales.fresh()).status_code == 428
+    assert sales.send(path, version=2, headers=sales.fresh()).status_code == 412
     assert sales.get(f"/v1/contacts/{made['id']}")["status"] == "live"

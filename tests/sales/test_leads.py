@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -269,15 +268,13 @@ def test_erasing_the_contact_names_the_lead_it_came_from(sales: Sales) -> None:
     offer(sales)
     accepted = sales.done(f"{PATH}/accept", CREATE, 1)
     person = sales.get(f"/v1/contacts/{accepted['contact_id']}")
-    headers = bearer(sales.me, {"*": "all"}, mfa_at=int(time.time()))
-    sales.done(f"/v1/contacts/{person['id']}/erase", version=person["version"], headers=headers)
+    sales.erase(person)
     assert sales.facts("contact.erased")[0].data["lead_ids"] == [LEAD]
 
 
 def test_a_lead_does_not_become_an_erased_contact(sales: Sales) -> None:
     offer(sales)
     person = sales.done("/v1/contacts", {"family_name": "Brandt"})
-    headers = bearer(sales.me, {"*": "all"}, mfa_at=int(time.time()))
-    sales.done(f"/v1/contacts/{person['id']}/erase", version=1, headers=headers)
+    sales.erase(person)
     body = {**CREATE, "contact": {"link": person["id"]}}
     sales.refused(409, "contact-not-live", f"{PATH}/accept", body, 1)

@@ -13,15 +13,13 @@ from services.identity.api_clients.errors import ClientIdTaken
 from services.identity.api_clients.model import ApiClient
 from services.identity.api_clients.repository import ApiClients
 from services.identity.api_clients.use_cases import NewSecret, new_secret
-from services.identity.database import lock_organisation
+from services.identity.database import lock_installation, lock_organisation
 from services.identity.grants import ADMIN
 from services.identity.organisation.repository import Organisations
-from services.identity.processes.first_run import FIRST_RUN
 from services.identity.users.errors import EmailTaken
 from services.identity.users.model import User, normal_email
 from services.identity.users.repository import Users
 from shared.access.principal import ALL_PERMISSIONS
-from shared.db.locks import hold
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.errors import Conflict, NotFound
 from shared.web.tokens import SUITE_AUDIENCE
@@ -46,7 +44,7 @@ def appoint_first_administrator(values: Mapping[str, Any], uow: UnitOfWork) -> N
     EmailTaken, ClientIdTaken, and NotFound before the first run.
     """
     with uow:
-        hold(uow.session, FIRST_RUN)
+        lock_installation(uow.session)
         lock_organisation(uow.session)
         company = Organisations(uow.session).only()
         users, clients = Users(uow.session), ApiClients(uow.session)
@@ -74,7 +72,7 @@ def reset_operator(uow: UnitOfWork) -> NewSecret:
     secrets and tokens before are void. Makes one where there is none. Raises NotFound before there is an
     administrator."""
     with uow:
-        hold(uow.session, FIRST_RUN)
+        lock_installation(uow.session)
         if Users(uow.session).first_active_admin() is None:
             raise NotFound("There is no administrator: first-administrator makes one, and the client.")
         clients = ApiClients(uow.session)

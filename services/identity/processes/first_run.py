@@ -15,6 +15,7 @@ from typing import cast
 
 from services.identity.api_clients.model import ApiClient
 from services.identity.api_clients.repository import ApiClients
+from services.identity.database import lock_installation
 from services.identity.grants import ADMIN
 from services.identity.organisation.model import Organisation
 from services.identity.organisation.repository import Organisations
@@ -24,7 +25,6 @@ from services.identity.signing_keys.use_cases import ensure_signing_key
 from services.identity.users.model import User
 from services.identity.users.repository import Users
 from shared.contracts.policy import Policy
-from shared.db.locks import hold
 from shared.db.unit_of_work import UnitOfWork
 from shared.kernel.cause import Cause, caused_by
 from shared.kernel.errors import Conflict
@@ -33,16 +33,12 @@ from shared.service import Runtime
 from shared.web.tokens import SUITE_AUDIENCE
 
 __all__ = [
-    "FIRST_RUN",
     "BoundClientInProduction",
     "FirstRun",
     "NoAdministrator",
     "first_run",
     "first_run_of",
 ]
-
-FIRST_RUN = "first run"
-"""Who holds this name sets the installation up, and nobody else meanwhile."""
 
 
 class BoundClientInProduction(Conflict):
@@ -105,7 +101,7 @@ def _installation(runtime: Runtime) -> Iterator[tuple[UnitOfWork, Organisation]]
     """A unit of work in which there are roles, a key and the company."""
     uow = runtime.unit_of_work()
     with caused_by(Cause(new_id(), "system:first-run", "first_run")), closing(uow.session), uow:
-        hold(uow.session, FIRST_RUN)
+        lock_installation(uow.session)
         refresh_built_in_roles(uow, Policy.load())
         ensure_signing_key(runtime.settings.secret, uow)
         organisations = Organisations(uow.session)

@@ -49,9 +49,9 @@ def forget_answers_when_sales_erased_lead(fact: Fact, uow: UnitOfWork) -> None:
 
 
 HANDLERS = (
-    forget_answers_when_sales_erased_lead,
-    erase_leads_when_contact_erased,
     convert_lead_when_sales_accepted,
     recycle_lead_when_sales_returned,
     pass_leads_on_when_user_deactivated,
+    erase_leads_when_contact_erased,
+    forget_answers_when_sales_erased_lead,
 )

@@ -390,13 +390,11 @@ class Lead(AggregateRoot, Base):
 
     def require_own_erasure(self) -> None:
         """Raise IllegalState where erasing another record erases this one too."""
-        first = {"merged": f"the lead {self.merged_into_id}", "converted": f"the contact {self.contact_id}"}
-        if self.state in first and (self.merged_into_id or self.contact_id):
-            raise IllegalState(
-                f"Erase {first[self.state]}, and this lead goes with it.",
-                state=self.state,
-                allowed=self.allowed,
-            )
+        first = self.merged_into_id or self.contact_id
+        if first is not None:
+            noun = "lead" if self.merged_into_id else "contact"
+            said = f"Erase the {noun} {first}, and this lead goes with it."
+            raise IllegalState(said, state=self.state, allowed=self.allowed)
 
     def flag_unjudged(self, error: str, moment: Moment) -> None:
         """The checks failed for good."""

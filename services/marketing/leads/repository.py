@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import any_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, any_, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import array
 
 from services.marketing.duplicates import LIVE_STATES
@@ -42,13 +42,7 @@ class Leads(Repository[Lead]):
 
     def absorbed(self, lead_id: uuid.UUID) -> Sequence[Lead]:
         """The leads that were merged into one, and into those, locked."""
-        found = self.session.scalars(
-            select(Lead)
-            .where(Lead.merged_into_id == lead_id)
-            .order_by(Lead.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).all()
+        found = self._locked(Lead.merged_into_id == lead_id)
         return [each for lead in found for each in (lead, *self.absorbed(lead.id))]
 
     def blank_submissions(self, lead_id: uuid.UUID) -> None:
@@ -60,9 +54,10 @@ class Leads(Repository[Lead]):
         )
 
     def of_mailbox(self, email_key: str) -> Lead | None:
-        """The lead of a mailbox: a live one if there is one, else the newest."""
+        """The lead of a mailbox, locked: a live one if there is one, else the newest. None if it was just erased."""
         found = _OF_MAILBOX(self.session, email_key=email_key)
-        return self.get(found.id) if found is not None else None
+        lead = self.get(found.id, lock=True) if found is not None else None
+        return lead if lead is not None and lead.erased_at is None else None
 
     def submission(self, scope: str, key: str) -> Submission | None:
         """What came in under an id before."""
@@ -157,13 +152,7 @@ class Leads(Repository[Lead]):
 
     def in_hands_of(self, owner_id: uuid.UUID) -> Sequence[Lead]:
         """The leads that somebody has to answer, locked."""
-        return self.session.scalars(
-            select(Lead)
-            .where(Lead.owner_id == owner_id, Lead.state == "qualified")
-            .order_by(Lead.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).all()
+        return self._locked((Lead.owner_id == owner_id) & (Lead.state == "qualified"))
 
     def sales_team(self) -> uuid.UUID | None:
         """The first team of sales that has somebody active in it, by name."""
@@ -192,3 +181,7 @@ class Leads(Repository[Lead]):
         """Whether somebody works here."""
         p = PRINCIPALS.c
         return bool(self.session.scalar(select(exists().where(p.id == user_id, p.active))))
+
+    def _locked(self, which: ColumnElement[bool]) -> Sequence[Lead]:
+        query = select(Lead).where(which).order_by(Lead.id).with_for_update()
+        return self.session.scalars(query.execution_options(populate_existing=True)).all()

@@ -196,10 +196,8 @@ def _of_mailbox(leads: Leads, mailbox: str | None) -> Lead | None:
     if mailbox is None:
         return None
     hold(leads.session, f"mailbox {mailbox}")
-    found = leads.of_mailbox(mailbox)
-    # A worker may be judging it at this moment, or somebody erasing it: then it is nobody's lead any more.
-    twin = leads.get(found.id, lock=True) if found is not None else None
-    return twin if twin is not None and twin.erased_at is None else None
+    # Locked: a worker may be judging it at this moment, or somebody erasing it.
+    return leads.of_mailbox(mailbox)
 
 
 def _keep_arrival(

@@ -12,7 +12,7 @@ from services.marketing.leads.errors import LeadUnknown, OwnerNotActive
 from services.marketing.leads.model import Handover, Lead, Moment
 from services.marketing.leads.queries import has_certain_double, last_positive_sign
 from services.marketing.leads.repository import Leads
-from services.marketing.leads.use_cases import COOLING, SILENCE, moment_now
+from services.marketing.leads.use_cases import SILENCE, moment_now, stop_timers
 from services.marketing.scoring_models.model import ScoringModel
 from services.marketing.scoring_models.repository import ScoringModels
 from services.marketing.working_hours import add_working_time
@@ -118,7 +118,7 @@ def convert_lead(
         if lead is None:
             raise LeadUnknown(f"There is no lead {lead_id}.")
         lead.convert(account_id, contact_id, opportunity_id, moment_now(uow, origin))
-        _end_handover(lead, uow)
+        stop_timers(lead, uow)
         return lead
 
 
@@ -136,7 +136,7 @@ def take_back_lead(
         moment = moment_now(uow, origin)
         cool_off = ScoringModels(uow.session).active().cool_off
         if lead.take_back(handover_no, reason, note, moment.at + cool_off, moment):
-            _end_handover(lead, uow)
+            uow.timers.cancel("lead", lead.id, SILENCE)
         return lead
 
 
@@ -201,9 +201,3 @@ def _watch(handover: Handover, uow: UnitOfWork) -> None:
     else:
         payload = {"handover_no": handover.handover_no}
         uow.timers.set("lead", handover.lead_id, SILENCE, handover.accept_by, payload)
-
-
-def _end_handover(lead: Lead, uow: UnitOfWork) -> None:
-    uow.timers.cancel("lead", lead.id, SILENCE)
-    if lead.state == "converted":
-        uow.timers.cancel("lead", lead.id, COOLING)

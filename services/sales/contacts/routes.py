@@ -14,9 +14,7 @@ from services.sales.contacts.schemas import (
     EditContact,
     ErasureOut,
 )
-from services.sales.processes import file_contact
-from services.sales.processes.erase_person import Erasure
-from services.sales.processes.erase_person import erase_contact as erase
+from services.sales.processes import erase_person, file_contact
 from shared.db.listing import Page
 from shared.web import Blueprint, principal, session, unit_of_work
 
@@ -68,14 +66,14 @@ def edit_contact(changes: dict[str, Any], contact_id: uuid.UUID, expected_versio
 
 @blueprint.post("/<uuid:contact_id>/erase", permission="contact.erase", if_match=True)
 @blueprint.response(200, ErasureOut)
-def erase_contact(contact_id: uuid.UUID, expected_version: int) -> Erasure:
+def erase_contact(contact_id: uuid.UUID, expected_version: int) -> erase_person.Erasure:
     """Forget a person, for good.
 
     Names, addresses and numbers of the contact and the words of its activities are blanked; the other services and the
     archive do the same within seconds. Quotes that name the person are kept and told in the answer. Nothing brings it
     back.
     """
-    return erase(
+    return erase_person.erase_contact(
         contact_id,
         unit_of_work(),
         expected_version=expected_version,
